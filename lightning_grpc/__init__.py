@@ -1,0 +1,35 @@
+"""lightning_grpc: gRPC microservices with the component model of Lightning Apps."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lightning_grpc.app import LightningApp
+    from lightning_grpc.components.compute import BuildConfig, CloudCompute
+    from lightning_grpc.wiring import LightningFlow, LightningWork
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "BuildConfig": "lightning_grpc.components.compute",
+    "CloudCompute": "lightning_grpc.components.compute",
+    "LightningApp": "lightning_grpc.app",
+    "LightningFlow": "lightning_grpc.wiring",
+    "LightningWork": "lightning_grpc.wiring",
+}
+
+__all__ = ["BuildConfig", "CloudCompute", "LightningApp", "LightningFlow", "LightningWork", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: defining a component needs no gRPC."""
+    if name in _HOMES:
+        value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

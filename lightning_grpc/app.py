@@ -1,0 +1,246 @@
+"""LightningApp: joins a root Flow to the coordinator that runs it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from lightning_grpc.components.component import Component, Node
+from lightning_grpc.components.compute import CloudCompute
+from lightning_grpc.components.flow import LightningFlow, RootFlow
+from lightning_grpc.components.status import AppStage
+from lightning_grpc.components.work import LightningWork
+from lightning_grpc.coordinator.loop import Coordinator
+from lightning_grpc.errors import ConfigurationError, MissingRunError, WorkFailedError
+from lightning_grpc.runtimes.base import Runtime
+from lightning_grpc.runtimes.local import LocalRuntime
+from lightning_grpc.state.delta import Change
+from lightning_grpc.state.log import Log
+from lightning_grpc.state.public import PublicDelta, to_public
+
+_log = logging.getLogger("lightning_grpc")
+
+DeltaListener = Callable[[PublicDelta], None]
+
+
+class LightningApp:
+    """A tree of components that can be run.
+
+    Args:
+        root: A Flow with a ``run`` of its own; or a Work, which is then run until it has succeeded and is
+            called ``root.work``.
+        flow_cloud_compute: Stored; see `CloudCompute`.
+        log_level: ``info``, or ``debug`` to see every delta.
+        info: Stored; about the app's web page.
+        root_path: Stored; where a proxy shows the app.
+        idle_interval_s: The root Flow is run at least this often, in seconds.
+
+    Raises:
+        MissingRunError: The root Flow has no ``run``.
+        ConfigurationError: `log_level` is something else, or `root` is no component.
+
+    Threads: One thread at a time; `run` on the main thread, if Ctrl-C and SIGTERM are to end it in order.
+
+    Source: the API of Lightning Apps 2.3.
+    """
+
+    def __init__(
+        self,
+        root: LightningFlow | LightningWork,
+        flow_cloud_compute: CloudCompute | None = None,
+        log_level: str = "info",
+        info: object | None = None,
+        root_path: str = "",
+        *,
+        idle_interval_s: float = 1.0,
+    ) -> None:
+        if log_level not in ("debug", "info"):
+            raise ConfigurationError(f"Log Level should be in ['debug', 'info']. Found {log_level}")
+        if isinstance(root, LightningWork):
+            root = RootFlow(root)
+        if not isinstance(root, LightningFlow):
+            raise ConfigurationError(f"the root of an app is a LightningFlow or a LightningWork, not {root!r}")
+        if type(root).run is LightningFlow.run:
+            raise MissingRunError(
+                f"The root flow passed to `LightningApp` does not override the `run()` method. This is required. "
+                f"Please implement `run()` in your `{type(root).__name__}` class."
+            )
+        if idle_interval_s <= 0:
+            raise ConfigurationError(f"idle_interval_s is a time in seconds above 0, not {idle_interval_s}")
+        self._root = root
+        self._idle_interval_s = idle_interval_s
+        self._listeners: list[DeltaListener] = []
+        self._log: Log[list[Change]] = Log()
+        self._has_run = False
+        self.name = ""
+        self.flow_cloud_compute = flow_cloud_compute or CloudCompute(name="flow-lite")
+        self.log_level = log_level
+        self.info = info
+        self.root_path = root_path
+        self.stage = AppStage.RUNNING
+        self.exception: BaseException | None = None
+
+    # Running.
+
+    def run(self, runtime: Runtime | None = None) -> None:
+        """Run the app until it ends, and return when nothing of it is left.
+
+        Args:
+            runtime: Where its Works are started; by default, on this machine.
+
+        Raises:
+            WorkFailedError: A Work failed that was to raise; its traceback is printed first.
+            RuntimeStartError: A Work's process could not be started.
+            FlowFailedError: A Flow called ``fail()``.
+            KeyboardInterrupt: Ctrl-C ended the app.
+            SystemExit: SIGTERM ended it.
+            ConfigurationError: The app has been run before.
+            Exception: What the root Flow's ``run`` raised, as it was.
+        """
+        if self._has_run:
+            raise ConfigurationError("this app has been run; make a new LightningApp to run its components again")
+        self._has_run = True
+        _prepare_logging(self.log_level)
+        coordinator = Coordinator(
+            self._root,
+            runtime or LocalRuntime(),
+            idle_interval_s=self._idle_interval_s,
+            on_stage=self._reach,
+            on_changes=self._publish,
+        )
+        try:
+            coordinator.run()
+        except BaseException as error:
+            self.exception = error
+            if isinstance(error, WorkFailedError):
+                print(error.remote_traceback.rstrip(), file=sys.stderr, flush=True)
+            raise
+
+    def add_delta_listener(self, listener: DeltaListener) -> None:
+        """Have a function called with every delta of the app's state, in DeepDiff's form.
+
+        It is called on the thread that runs the app, after the root Flow has seen the change. Shape: such as
+        ``{"values_changed": {"root['works']['w']['vars']['counter']": {"new_value": 425}}}``.
+        """
+        self._listeners.append(listener)
+
+    @property
+    def has_run(self) -> bool:
+        """Whether `run` was called."""
+        return self._has_run
+
+    @property
+    def revision(self) -> int:
+        """How many deltas the app's state has had."""
+        return self._log.revision
+
+    # The tree.
+
+    @property
+    def root(self) -> LightningFlow:
+        """The root Flow."""
+        return self._root
+
+    @property
+    def works(self) -> list[LightningWork]:
+        """All Works."""
+        return self._root.works()
+
+    @property
+    def named_works(self) -> list[tuple[str, LightningWork]]:
+        """All Works with their full names."""
+        return self._root.named_works()
+
+    @property
+    def flows(self) -> list[LightningFlow]:
+        """All Flows, the root first."""
+        return [self._root, *self._root.flows.values()]
+
+    @property
+    def ready(self) -> bool:
+        """Whether the root Flow says that the app is ready to be used."""
+        return self._root.ready
+
+    def get_component_by_name(self, component_name: str) -> Component:
+        """Return the component of a full name, such as ``root.a.items.0``.
+
+        Raises:
+            ValueError: The name does not start with root.
+            AttributeError: There is no such component.
+        """
+        first, *keys = component_name.split(".")
+        if first != "root":
+            raise ValueError(f"Invalid component name {component_name}. Name must start with 'root'")
+        node: Node = self._root
+        for key in keys:
+            child = dict(node._children_by_key()).get(key)
+            if child is None:
+                raise AttributeError(f"Component '{node.name}' has no child component with name '{key}'.")
+            node = child
+        if not isinstance(node, Component):
+            raise AttributeError(f"'{component_name}' is a structure of components, not a component.")
+        return node
+
+    # Its state.
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The state of all components, and of the app itself under ``app_state``; fresh."""
+        return {**self._root.state, **self._app_state()}
+
+    @property
+    def state_vars(self) -> dict[str, Any]:
+        """The attributes of all components, and the app's own state; fresh."""
+        return {**self._root.state_vars, **self._app_state()}
+
+    @property
+    def state_with_changes(self) -> dict[str, Any]:
+        """Same as `state`; kept for Lightning Apps."""
+        return {**self._root.state_with_changes, **self._app_state()}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Set the state of all components.
+
+        Raises:
+            ValueError: The state has a component that is not there.
+        """
+        self._root.set_state({key: value for key, value in state.items() if key != "app_state"})
+        if "app_state" in state:
+            self.stage = AppStage(state["app_state"]["stage"])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return `state`."""
+        return self.state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Set the state of all components; see `set_state`."""
+        self.set_state(state)
+
+    def _app_state(self) -> dict[str, Any]:
+        return {"app_state": {"stage": self.stage.value}}
+
+    def _reach(self, stage: AppStage) -> None:
+        self.stage = stage
+        if stage is AppStage.RUNNING:
+            _log.info("Your app has started.")
+
+    def _publish(self, changes: list[Change]) -> None:
+        self._log.append(changes, 0)
+        if self._listeners or _log.isEnabledFor(logging.DEBUG):
+            delta = to_public(changes)
+            _log.debug("delta %d: %s", self._log.revision, delta)
+            for listener in self._listeners:
+                listener(delta)
+
+
+def _prepare_logging(level: str) -> None:
+    """Show the package's log on stderr as Lightning Apps do, unless the program has set up logging itself."""
+    if not logging.getLogger().handlers and not _log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+        _log.addHandler(handler)
+        _log.propagate = False
+    if level == "debug" or _log.level == logging.NOTSET:
+        _log.setLevel(level.upper())

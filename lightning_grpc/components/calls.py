@@ -1,0 +1,143 @@
+"""The calls of a Work, as its state holds them.
+
+``calls`` maps a call's hash to its entry, and ``latest_call_hash`` to the hash of the latest call::
+
+    {"latest_call_hash": "run:0f3c...",
+     "run:0f3c...": {"name": "run", "call_id": "8", "statuses": [pending, running, succeeded],
+                     "successes": 3, "ret": None}}
+
+An entry tells of the latest execution of its call; ``ret`` is there once it has succeeded. Entries are
+replaced, never mutated, so that a cut may copy the mapping alone.
+
+Transitions of an execution::
+
+    pending -> running -> succeeded | failed | stopped
+    pending -> failed | stopped              the process died, or was asked to end, before it began
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from lightning_grpc.components.status import (
+    FINAL_STAGES,
+    CacheCallsKeys,
+    WorkFailureReasons,
+    WorkStageStatus,
+    WorkStatus,
+    make_status,
+)
+from lightning_grpc.errors import InvariantError
+from lightning_grpc.state.digest import canonical
+from lightning_grpc.state.values import Value, validate
+
+LATEST = CacheCallsKeys.LATEST_CALL_HASH
+START = "start"
+"""Key of the entry that tells of the Work's process being started without a run."""
+
+Calls = dict[str, Any]
+Entry = dict[str, Any]
+Status = dict[str, Any]
+
+_NEXT_STAGES: dict[str, frozenset[str]] = {
+    WorkStageStatus.PENDING: FINAL_STAGES | {WorkStageStatus.RUNNING, WorkStageStatus.STARTED},
+    WorkStageStatus.RUNNING: FINAL_STAGES,
+    WorkStageStatus.STARTED: frozenset({WorkStageStatus.STOPPED, WorkStageStatus.FAILED}),
+    WorkStageStatus.SUCCEEDED: frozenset({WorkStageStatus.STOPPED}),  # a Flow may stop an idle Work
+    WorkStageStatus.FAILED: frozenset({WorkStageStatus.STOPPED}),
+    WorkStageStatus.STOPPED: frozenset(),
+}
+
+
+def call_hash(args: tuple[Value, ...], kwargs: dict[str, Value]) -> str:
+    """Return the identity of a call: a hash of the exact encoding of its arguments.
+
+    ``1``, ``1.0``, ``True`` and ``"1"`` differ; the order of named arguments does not matter; ``run(1)``
+    and ``run(x=1)`` are two calls.
+
+    Raises:
+        InvalidValueError: An argument is not a value.
+    """
+    for index, value in enumerate(args):
+        validate(value, (f"argument {index} of run()",))
+    for name, value in kwargs.items():
+        validate(value, (f"argument {name} of run()",))
+    return "run:" + hashlib.blake2b(canonical((args, kwargs)), digest_size=8).hexdigest()
+
+
+def new_calls() -> Calls:
+    """Return the calls of a Work that has none yet."""
+    return {LATEST: None}
+
+
+def requested(name: str, call_id: str, now: float, before: Entry | None = None) -> Entry:
+    """Return the entry of an execution that was just asked for.
+
+    Args:
+        name: ``run`` or ``start``.
+        call_id: The execution's own identity.
+        now: Seconds since 1970.
+        before: The entry of the same call's last execution, whose count of successes goes on.
+    """
+    return {
+        "name": name,
+        "call_id": call_id,
+        "statuses": [make_status(WorkStageStatus.PENDING, now)],
+        "successes": before["successes"] if before else 0,
+    }
+
+
+def advanced(entry: Entry, status: Status) -> Entry:
+    """Return the entry with one status more; a success also has its return value, None.
+
+    Raises:
+        InvariantError: The transition is not one of the table above.
+    """
+    stage = entry["statuses"][-1]["stage"]
+    if status["stage"] not in _NEXT_STAGES[stage]:
+        raise InvariantError(f"call {entry['call_id']} went from {stage} to {status['stage']}: {entry['statuses']}")
+    after = {**entry, "statuses": [*entry["statuses"], status]}
+    if status["stage"] == WorkStageStatus.SUCCEEDED:
+        after["successes"] += 1
+        after["ret"] = None
+    return after
+
+
+def stage_of(entry: Entry | None) -> str:
+    """Return the stage an entry has reached; not_started without one."""
+    return str(entry["statuses"][-1]["stage"]) if entry else WorkStageStatus.NOT_STARTED
+
+
+def is_finished(entry: Entry | None, call_id: str) -> bool:
+    """Tell whether the execution `call_id` is the one the entry tells of, and is over."""
+    return entry is not None and entry["call_id"] == call_id and stage_of(entry) in FINAL_STAGES
+
+
+def latest_entry(calls: Calls) -> Entry | None:
+    """Return the entry of the latest call, if there was one."""
+    return calls.get(calls[LATEST])
+
+
+def statuses_of(entry: Entry | None) -> list[WorkStatus]:
+    """Return an entry's statuses, oldest first."""
+    return [_as_status(status) for status in entry["statuses"]] if entry else []
+
+
+def num_successes(calls: Calls) -> int:
+    """Return how many executions have succeeded, of all calls together."""
+    return sum(entry.get("successes", 0) for key, entry in calls.items() if key != LATEST)
+
+
+def has_timed_out(status: WorkStatus) -> bool:
+    """Tell whether a status is a failure by timeout."""
+    return status.stage == WorkStageStatus.FAILED and status.reason == WorkFailureReasons.TIMEOUT
+
+
+def _as_status(status: Status) -> WorkStatus:
+    return WorkStatus(
+        stage=status["stage"],
+        timestamp=status["timestamp"],
+        reason=status.get("reason"),
+        message=status.get("message"),
+    )

@@ -1,0 +1,144 @@
+"""The mirror of one Work: its replicated state, and the component that shows it to the Flow.
+
+Three things are kept apart:
+
+* the *replica* is the Work's document, exactly, by revision; its digest proves it;
+* the *component* is what the Flow reads; the Flow may write on it, which changes only this view;
+* the *published view* (in the cutter) is what the app's log has been told of the component.
+
+While the Flow writes nothing the three agree, and share their containers where they can. What the Flow
+writes stays in the view until the Work writes the same attribute; it is handed to the Work with the
+next call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lightning_grpc.components.calls import LATEST, Calls, Entry
+from lightning_grpc.components.work import LightningWork
+from lightning_grpc.errors import ProtocolError
+from lightning_grpc.state.cut import CALLS, Cutter
+from lightning_grpc.state.delta import MISSING, Change, Set, apply, diff
+from lightning_grpc.state.digest import Digest
+from lightning_grpc.state.values import CONTAINERS, Document, Value, copy, same
+
+
+class Mirror:
+    """Keeps one Work's component in step with what the Work publishes.
+
+    Args:
+        work: The component in the Flow's tree.
+
+    Attributes:
+        replica: The Work's document as of the last frame.
+    """
+
+    def __init__(self, work: LightningWork) -> None:
+        self._work = work
+        self._live = work.__dict__
+        self._cutter = Cutter(self._live, work._declared)
+        self._cutter.cut()
+        self.replica: Document = copy(self._cutter.document)
+        for name, value in self.replica["vars"].items():
+            self._cutter.publish(str(name), value)  # one copy serves both
+        self._digest = Digest(self.replica)
+        self._written: set[str] = set()
+
+    def apply(self, changes: Sequence[Change]) -> tuple[list[Change], list[str]]:
+        """Apply one revision.
+
+        Returns:
+            The changes of the view, with what they replaced; and the keys of the calls that changed.
+
+        Raises:
+            ProtocolError: The changes do not fit the replica.
+        """
+        self._digest.touch(change.path for change in changes)
+        shown: list[Change] = []
+        calls: list[str] = []
+        for change in apply(self.replica, changes):
+            section, key = change.path[0], change.path[1]
+            if section == "calls":
+                calls.append(str(key))
+            else:
+                shown += self._show(str(key), change)
+        return shown, calls
+
+    def replace(self, document: Document) -> tuple[list[Change], list[str]]:
+        """Take over a snapshot; returns what `apply` does."""
+        return self.apply(diff(self.replica, document))
+
+    def verify(self, digest: int) -> bool:
+        """Tell whether the replica has a digest."""
+        return self._digest.value() == digest
+
+    def cut(self) -> list[Change]:
+        """Return what the Flow has written on the component since the last cut, and note it for the next call.
+
+        Raises:
+            InvalidValueError: It put something into a container that state cannot hold.
+        """
+        changes = self._cutter.cut()
+        for problem in self._cutter.problems.values():
+            raise problem.within((), self._work._title())
+        self._written.update(str(change.path[1]) for change in changes if change.path[0] == "vars")
+        return changes
+
+    def take_written(self) -> dict[str, Value]:
+        """Return, once, the attributes the Flow has written and the Work does not know of."""
+        written = {name: copy(self._live[name]) for name in self._written}
+        self._written.clear()
+        return written
+
+    def entry(self, key: str) -> Entry | None:
+        """Return the Work's own entry of a call."""
+        entry: Entry | None = self.replica["calls"].get(key)
+        return entry
+
+    def show_calls(self, keys: Sequence[str], *, latest: bool) -> list[Change]:
+        """Show the Work's own entries of some calls, and if `latest` its latest call."""
+        own = self.replica["calls"]
+        entries = {key: copy(own[key]) for key in keys if key in own and (key != LATEST or latest)}
+        return self.set_calls(entries)
+
+    def set_calls(self, entries: Calls) -> list[Change]:
+        """Show some entries; returns the changes of the view."""
+        before: Calls = self._live[CALLS]
+        after = {**before, **entries}
+        self._live[CALLS] = after
+        self._cutter.publish(CALLS, after)
+        changes: list[Change] = []
+        for key, entry in entries.items():
+            if key in before:
+                changes += diff(before[key], entry, ("calls", key))
+            else:
+                changes.append(Set(("calls", key), entry))
+        return changes
+
+    def _show(self, name: str, change: Change) -> list[Change]:
+        """Bring one attribute of the view in step with the replica, after `change` was applied there."""
+        self._written.discard(name)
+        own = self.replica["vars"]
+        if name not in own:
+            self._live.pop(name, None)
+            self._work._declared.pop(name, None)
+            return self._cutter.forget(name)
+        value = own[name]
+        published = self._cutter.document["vars"].get(name, MISSING)
+        if type(value) in CONTAINERS and published is value:
+            self._follow(name, change)  # the published view shares the replica's container: it is done
+            return [change]
+        self._live[name] = copy(value)
+        self._work._declared.setdefault(name)
+        self._cutter.publish(name, value)
+        if len(change.path) == 2 and type(change) is Set and published is change.old:
+            return [change]
+        return [] if published is not MISSING and same(published, value) else [Set(("vars", name), value, published)]
+
+    def _follow(self, name: str, change: Change) -> None:
+        """Make the change of a container in the component too, in place, so that the Flow's references stay good."""
+        try:
+            apply({"vars": self._live}, [change])
+        except ProtocolError:  # the Flow has changed it meanwhile
+            self._live[name] = copy(self.replica["vars"][name])

@@ -1,0 +1,102 @@
+"""What the coordinator knows of one Work beside its state: its process and its calls under way."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from lightning_grpc.components.work import LightningWork
+from lightning_grpc.coordinator.mirror import Mirror
+from lightning_grpc.state.values import Path
+
+
+class Phase(enum.Enum):
+    """The life of a Work's process.
+
+    ::
+
+        ABSENT -> STARTING -> SERVING -> ENDING -> ABSENT
+                  STARTING | SERVING -> ABSENT      it failed to start, or died
+                  STARTING -> ENDING                it was stopped before it served
+    """
+
+    ABSENT = "absent"
+    STARTING = "starting"
+    SERVING = "serving"
+    ENDING = "ending"
+
+
+@dataclass
+class WorkRecord:
+    """One Work of the app.
+
+    Attributes:
+        work: The component.
+        name: Its full name.
+        prefix: Where its document stands in the app's.
+        mirror: Its state.
+        phase: The life of its process.
+        incarnation: Number of its newest process, unique in the app; 0 before the first.
+        epoch: The same process, as it calls itself; 0 until it serves.
+        outstanding: Calls that were asked for and are not finished: call hash to call id.
+        unseen: Those of them that the Work's own state does not tell of yet.
+        stopped: Whether a Flow has stopped it; for good.
+        unreachable: Whether it gives no sign of life.
+        lost_track: Whether its mirror is wrong, and a snapshot was asked for.
+        resyncs: How often its mirror had to be made anew.
+    """
+
+    work: LightningWork
+    name: str
+    prefix: Path
+    mirror: Mirror
+    phase: Phase = Phase.ABSENT
+    incarnation: int = 0
+    epoch: int = 0
+    outstanding: dict[str, str] = field(default_factory=dict)
+    unseen: set[str] = field(default_factory=set)
+    stopped: bool = False
+    unreachable: bool = False
+    lost_track: bool = False
+    resyncs: int = 0
+
+
+class PassLedger:
+    """Counts, per call, how often an uncached blocking call may return in one pass of the root Flow.
+
+    A pass is one completed run of the root. A run that is suspended by a blocking call is started again from
+    the top when something has changed, and must find the calls it has made already finished. So in one pass
+    the n-th such call with the same arguments returns once n executions have finished since the pass began.
+
+    Example:
+        >>> ledger = PassLedger()
+        >>> ledger.may_return("root.w", "run:1")
+        False
+        >>> ledger.finished("root.w", "run:1"); ledger.restarted()
+        >>> ledger.may_return("root.w", "run:1"), ledger.may_return("root.w", "run:1")
+        (True, False)
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, str], int] = {}
+        self._finished: dict[tuple[str, str], int] = {}
+
+    def may_return(self, work: str, key: str) -> bool:
+        """Count one more call in this run of the root; tell whether it is one that has finished."""
+        made = self._made[work, key] = self._made.get((work, key), 0) + 1
+        return made <= self._finished.get((work, key), 0)
+
+    def finished(self, work: str, key: str) -> None:
+        """Note that an execution has finished."""
+        self._finished[work, key] = self._finished.get((work, key), 0) + 1
+
+    def restarted(self) -> None:
+        """Note that the root is run again in the same pass."""
+        self._made.clear()
+
+    def completed(self) -> bool:
+        """Begin a new pass; tell whether calls have returned in the last one that may be made again now."""
+        used = any(self._made.get(key) for key in self._finished)
+        self._made.clear()
+        self._finished.clear()
+        return used

@@ -1,0 +1,217 @@
+"""Local Works: one process each on this machine, forked by the fork server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lightning_grpc.components.work import LightningWork
+from lightning_grpc.errors import RuntimeStartError
+from lightning_grpc.runtimes import transfer
+from lightning_grpc.runtimes.base import Exit, WorkHandle
+from lightning_grpc.runtimes.fork_server import HEADER
+from lightning_grpc.wire.auth import new_token
+
+START_DEADLINE_S = 60.0
+"""A process that does not serve after this long is ended and counts as failed to start."""
+_CLOSE_DEADLINE_S = 4.0
+
+
+@dataclass
+class _Child:
+    name: str
+    handle: asyncio.Future[WorkHandle]
+    exited: asyncio.Future[Exit]
+    pid: int | None = None
+
+
+class LocalRuntime:
+    """Starts Works as processes of this machine, over unix sockets in a private directory.
+
+    The fork server starts with the first call of `prepare` or `start`. Works get the environment, working
+    directory, ``sys.path`` and ``sys.argv`` of the coordinator as they are when the Work is packed; their output
+    goes where the coordinator's goes.
+
+    Threads: `pack` on any thread; the rest on the coordinator's loop, which `prepare` must be called on first.
+    """
+
+    def __init__(self) -> None:
+        self.token: str | None = new_token()
+        self._directory = ""
+        self._server: subprocess.Popen[bytes] | None = None
+        self._commands_fd = -1
+        self._events_fd = -1
+        self._children: dict[int, _Child] = {}
+        self._next_id = 0
+        self._buffer = b""
+        self._outgoing = bytearray()
+        self._written = asyncio.Event()
+        self._written.set()
+        self._failures: dict[int, str] = {}
+
+    def pack(self, work: LightningWork) -> bytes:
+        """Take down the Work, and the surroundings its process shall have."""
+        surroundings = {
+            "cwd": os.getcwd(),
+            "path": [os.path.abspath(entry) if entry == "" else entry for entry in sys.path],
+            "argv": sys.argv,
+            "environ": dict(os.environ),
+        }
+        header = json.dumps(surroundings).encode()
+        return HEADER.pack(len(header), 0) + header + transfer.pack(work)
+
+    def prepare(self) -> None:
+        """Start the fork server, so that the first Work need not wait for it."""
+        if self._server is not None:
+            return
+        self._directory = tempfile.mkdtemp(prefix="lightning-grpc-")  # mode 0700
+        commands_r, self._commands_fd = os.pipe()
+        self._events_fd, events_w = os.pipe()
+        for fd in (self._commands_fd, self._events_fd):
+            os.set_blocking(fd, False)
+        package_root = str(Path(__file__).resolve().parents[2])
+        environ = {**os.environ, "PYTHONPATH": os.pathsep.join([package_root, os.environ.get("PYTHONPATH", "")])}
+        arguments = [str(commands_r), str(events_w), self._directory]
+        try:
+            self._server = subprocess.Popen(
+                [sys.executable, "-m", "lightning_grpc.runtimes.fork_server", *arguments],
+                stdin=subprocess.DEVNULL,
+                pass_fds=(commands_r, events_w),
+                env=environ,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise RuntimeStartError(f"the fork server cannot be started: {error}") from error
+        finally:
+            os.close(commands_r)
+            os.close(events_w)
+        asyncio.get_running_loop().add_reader(self._events_fd, self._read_events)
+
+    async def start(self, name: str, package: bytes) -> WorkHandle:
+        """Start a process for a packed Work and wait until it serves."""
+        self.prepare()
+        loop = asyncio.get_running_loop()
+        self._next_id += 1
+        child_id = self._next_id
+        child = self._children[child_id] = _Child(name, loop.create_future(), loop.create_future())
+        header_bytes, _ = HEADER.unpack_from(package)
+        surroundings = json.loads(package[HEADER.size : HEADER.size + header_bytes])
+        address = f"unix:{self._directory}/{child_id}"
+        command = {"op": "start", "id": child_id, "name": name, "address": address, "token": self.token}
+        self._send({**command, **surroundings}, package[HEADER.size + header_bytes :])
+        try:
+            return await asyncio.wait_for(asyncio.shield(child.handle), START_DEADLINE_S)
+        except TimeoutError:
+            self._signal(child_id, signal.SIGKILL)
+            raise RuntimeStartError(f"{name} did not serve within {START_DEADLINE_S:.0f} s of its start") from None
+
+    async def signal(self, handle: WorkHandle, signum: int) -> None:
+        """Send a signal to a Work's process group."""
+        for child_id, child in self._children.items():
+            if child.exited is handle.exited:
+                self._signal(child_id, signum)
+
+    async def close(self) -> None:
+        """End all Works and the fork server."""
+        if self._server is None:
+            return
+        for child_id in self._children:
+            self._signal(child_id, signal.SIGKILL)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._written.wait(), _CLOSE_DEADLINE_S)
+        os_close(self._commands_fd)  # tells the fork server to end
+        server, self._server = self._server, None
+        loop = asyncio.get_running_loop()
+        try:
+            await asyncio.wait_for(loop.run_in_executor(None, server.wait, _CLOSE_DEADLINE_S), _CLOSE_DEADLINE_S + 1)
+        except (subprocess.TimeoutExpired, TimeoutError):
+            server.kill()
+            server.wait()
+        self._read_events()
+        loop.remove_reader(self._events_fd)
+        os_close(self._events_fd)
+
+    def _signal(self, child_id: int, signum: int) -> None:
+        self._send({"op": "signal", "id": child_id, "signum": int(signum)})
+
+    def _send(self, command: dict[str, Any], payload: bytes = b"") -> None:
+        header = json.dumps(command).encode()
+        self._written.clear()
+        self._outgoing += HEADER.pack(len(header), len(payload)) + header + payload
+        self._write()
+
+    def _write(self) -> None:
+        """Write what the pipe takes; the rest when it takes more."""
+        loop = asyncio.get_running_loop()
+        try:
+            while self._outgoing:
+                written = os.write(self._commands_fd, self._outgoing[: 1 << 20])
+                del self._outgoing[:written]
+        except BlockingIOError:
+            loop.add_writer(self._commands_fd, self._write)
+            return
+        except OSError:
+            self._outgoing.clear()
+            self._server_is_gone()
+        loop.remove_writer(self._commands_fd)
+        self._written.set()
+
+    def _read_events(self) -> None:
+        try:
+            data = os.read(self._events_fd, 1 << 16)
+        except BlockingIOError:
+            return
+        if not data:
+            asyncio.get_running_loop().remove_reader(self._events_fd)
+            self._server_is_gone()
+            return
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        for line in lines:
+            self._handle(json.loads(line))
+
+    def _handle(self, event: dict[str, Any]) -> None:
+        child = self._children.get(event["id"])
+        if child is None:
+            return
+        if event["event"] == "started":
+            child.pid = event["pid"]
+        elif event["event"] == "ready":
+            if not child.handle.done():
+                child.handle.set_result(WorkHandle(event["address"], event["epoch"], child.pid, child.exited))
+        elif event["event"] == "failed":
+            self._failures[event["id"]] = event["message"]
+        elif event["event"] == "exited":
+            del self._children[event["id"]]
+            self._ended(child, Exit(event["code"]), self._failures.pop(event["id"], ""))
+
+    def _ended(self, child: _Child, how: Exit, message: str) -> None:
+        if not child.handle.done():
+            detail = f":\n{message.rstrip()}" if message else f" ({how})"
+            child.handle.set_exception(RuntimeStartError(f"{child.name} did not start{detail}"))
+            child.handle.exception()  # whoever waited may have given up
+        if not child.exited.done():
+            child.exited.set_result(how)
+
+    def _server_is_gone(self) -> None:
+        """The fork server was killed: its Works notice by themselves, but for those that cannot."""
+        for child in list(self._children.values()):
+            if child.pid is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGKILL)
+            self._ended(child, Exit(-signal.SIGKILL), "the fork server is gone")
+        self._children.clear()
+
+
+def os_close(fd: int) -> None:
+    """Close a file descriptor, once."""
+    if fd >= 0:
+        os.close(fd)

@@ -1,0 +1,194 @@
+"""How two values differ, and how a difference is applied and shown.
+
+A delta is the list of changes of one revision. There are three kinds of change:
+
+* ``Set``: the key at `path` has a new value; it is added if it was not there;
+* ``Delete``: the key at `path` of a dict is gone;
+* ``Splice``: in the list at `path`, from `index` on, `removed` items gave way to `items`.
+
+Tuples are values as a whole: a tuple that differs is set again. The laws, held by tests: applying
+``diff(a, b)`` to ``a`` gives ``b``, and ``diff(a, b)`` is empty exactly when ``same(a, b)``.
+
+The public form of a delta is DeepDiff's, made by `to_public`; see `lightning_grpc.state.public`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any, Final
+
+from lightning_grpc.errors import ProtocolError, render_keys
+from lightning_grpc.state.values import Path, Value, copy, differing, same
+
+
+class _Missing:
+    """The old value of a key that was not there."""
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = _Missing()
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """A key of a dict, or an index of a list, has a new value; `old` is what it replaced, as far as known."""
+
+    path: Path
+    value: Value
+    old: Any = field(default=MISSING, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """A key of a dict is gone; `old` is the value it had, as far as known."""
+
+    path: Path
+    old: Any = field(default=MISSING, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Splice:
+    """Some neighbouring items of a list gave way to others; `old` holds the former ones, as far as known."""
+
+    path: Path
+    index: int
+    removed: int
+    items: list[Value]
+    old: Any = field(default=MISSING, compare=False)
+
+
+Change = Set | Delete | Splice
+
+
+def diff(old: Value, new: Value, path: Path = ()) -> list[Change]:
+    """Return the changes that make `old` into `new`.
+
+    Both are valid values; two containers that are the same object count as equal. The changes share
+    `new`'s containers: copy what you keep.
+
+    Args:
+        old: The value before.
+        new: The value now.
+        path: Where both stand; it opens the path of every change.
+
+    Returns:
+        A fresh list, empty when nothing differs.
+    """
+    changes: list[Change] = []
+    _diff(old, new, path, changes)
+    return changes
+
+
+def apply(document: Value, changes: Iterable[Change]) -> list[Change]:
+    """Apply changes to a value in place, all in order.
+
+    Containers that come in are copied, so that neither side can reach into the other.
+
+    Args:
+        document: A dict (or list) that every path leads into.
+        changes: What `diff` returned, or what came off the wire.
+
+    Returns:
+        The same changes with what they replaced in `old`.
+
+    Raises:
+        ProtocolError: A path does not lead to where it must: the document is not the one the changes
+            were made for. Changes before that one are applied.
+    """
+    return [_apply(document, change) for change in changes]
+
+
+def prefixed(changes: Iterable[Change], prefix: Path) -> list[Change]:
+    """Return the changes as seen from a document in which theirs stands at `prefix`."""
+    return [replace(change, path=prefix + change.path) for change in changes]
+
+
+def _diff(old: Value, new: Value, path: Path, changes: list[Change]) -> None:
+    if old is new:
+        return
+    kind = type(new)
+    if type(old) is not kind:
+        changes.append(Set(path, new, old))
+    elif kind is dict:
+        _diff_dicts(old, new, path, changes)
+    elif kind is list:
+        _diff_lists(old, new, path, changes)
+    elif not same(old, new):
+        changes.append(Set(path, new, old))
+
+
+def _diff_dicts(old: dict[Any, Value], new: dict[Any, Value], path: Path, changes: list[Change]) -> None:
+    if old.keys() != new.keys():
+        changes.extend(Delete((*path, key), old[key]) for key in old.keys() - new.keys())
+    for key, value in new.items():
+        before = old.get(key, MISSING)
+        if before is value:
+            continue
+        if before is MISSING:
+            changes.append(Set((*path, key), value))
+        else:
+            _diff(before, value, (*path, key), changes)
+
+
+def _diff_lists(old: list[Value], new: list[Value], path: Path, changes: list[Change]) -> None:
+    head, old_end, new_end = 0, len(old), len(new)
+    if old_end != new_end:  # leave out what both lists begin and end with
+        shorter = min(old_end, new_end)
+        head = next((i for i in differing(old, new) if not same(old[i], new[i])), shorter)
+        tail = shorter - head
+        backwards = zip(islice(reversed(old), tail), islice(reversed(new), tail), strict=True)
+        tail = next((i for i, (a, b) in enumerate(backwards) if a is not b and not same(a, b)), tail)
+        old_end, new_end = old_end - tail, new_end - tail
+    both = min(old_end, new_end)
+    changed = [i for i in differing(old, new) if head <= i < both and not same(old[i], new[i])]
+    if len(changed) > 8 and len(changed) * 2 > changed[-1] - changed[0]:
+        # Many neighbours changed: one splice says it in less, and packs well.
+        start = changed[0]
+        stop = both if old_end != new_end else changed[-1] + 1
+        old_stop, new_stop = (old_end, new_end) if stop == both else (stop, stop)
+        changes.append(Splice(path, start, old_stop - start, new[start:new_stop], old[start:old_stop]))
+        return
+    for i in changed:
+        _diff(old[i], new[i], (*path, i), changes)
+    if old_end != new_end:
+        changes.append(Splice(path, both, old_end - both, new[both:new_end], old[both:old_end]))
+
+
+def _apply(document: Value, change: Change) -> Change:
+    try:
+        if type(change) is Splice:
+            target = _follow(document, change.path)
+            if type(target) is not list or not 0 <= change.index <= len(target) - change.removed:
+                raise LookupError
+            end = change.index + change.removed
+            replaced = target[change.index : end]
+            target[change.index : end] = copy(change.items)
+            return replace(change, old=replaced)
+        *parents, key = change.path
+        target = _follow(document, tuple(parents))
+        if type(target) is dict:
+            before = target.pop(key) if type(change) is Delete else target.get(key, MISSING)
+        elif type(target) is list and type(key) is int and type(change) is Set and key >= 0:
+            before = target[key]
+        else:
+            raise LookupError
+        if type(change) is Set:
+            target[key] = copy(change.value)
+        return replace(change, old=before)
+    except (LookupError, TypeError, ValueError):
+        what = type(change).__name__
+        raise ProtocolError(
+            f"{what} at {render_keys(('root', *change.path))} does not fit the document it was applied to"
+        ) from None
+
+
+def _follow(document: Value, path: Path) -> Value:
+    for key in path:
+        if type(document) is list and (type(key) is not int or key < 0):
+            raise LookupError
+        document = document[key]
+    return document

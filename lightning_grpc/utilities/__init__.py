@@ -1,0 +1,1 @@
+"""Names that users of Lightning Apps look for under ``utilities``; everything here stands elsewhere."""

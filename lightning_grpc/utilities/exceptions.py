@@ -1,0 +1,17 @@
+"""Exceptions where users of Lightning Apps look for them."""
+
+from lightning_grpc.errors import ChildError as LightningWorkException
+from lightning_grpc.errors import ConfigurationError as MisconfigurationException
+from lightning_grpc.errors import (
+    ExitAppException,
+    LightningFlowException,
+)
+from lightning_grpc.errors import FlowSuspended as CacheMissException
+
+__all__ = [
+    "CacheMissException",
+    "ExitAppException",
+    "LightningFlowException",
+    "LightningWorkException",
+    "MisconfigurationException",
+]
