@@ -90,6 +90,7 @@ class Link:
         self._put(WorkStarted(self.work, self.incarnation, handle.epoch, handle.pid))
         self._channel = WorkChannel(handle.address, self.work, runtime.token)
         self._subscription = Subscription(handle.epoch)
+        self._heard_s = asyncio.get_running_loop().time()
         self._stream = self._supervisor.spawn(self._follow(), f"state of {self.work}")
         helpers = [
             self._supervisor.spawn(self._pass_on_orders(handle), f"calls of {self.work}"),
@@ -166,7 +167,6 @@ class Link:
         loop = asyncio.get_running_loop()
         heard = False
         stream = self._channel.state_delta(self._handle.epoch, self._subscription.opened())
-        self._heard_s = loop.time()
         try:
             async for frames in stream:
                 heard = True

@@ -102,7 +102,9 @@ class Publisher:
         return self._log.revision
 
     def take_problem(self) -> InvalidValueError | None:
-        """Return, once, what was found that state cannot hold and was put in behind the assignment's check."""
+        """Return, once, what state cannot hold and was put into a container, behind the assignment's check."""
+        if self._cutter.has_containers:
+            self.flush()
         problem, self._problem = self._problem, None
         return problem
 

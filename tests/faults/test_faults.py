@@ -1,0 +1,279 @@
+"""Works that die, hang or are cut off, as the Flow sees them (issue: the Work's process, the coordinator)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+
+import psutil
+
+import lightning_grpc as L
+from lightning_grpc.coordinator.inbox import Inbox
+from lightning_grpc.coordinator.supervisor import Link
+from lightning_grpc.runtimes.base import WorkHandle
+from lightning_grpc.runtimes.local import LocalRuntime
+from lightning_grpc.wire.client import WorkChannel
+
+DEADLINE_S = 40
+
+
+class Ticker(L.LightningWork):
+    """Counts until it is told to end."""
+
+    def __init__(self):
+        super().__init__(parallel=True, raise_exception=False)
+        self.count = 0
+        self.pid = 0
+
+    def run(self, n):
+        import time
+
+        self.pid = os.getpid()
+        for _ in range(n):
+            self.count += 1
+            time.sleep(0.001)
+
+
+def test_a_killed_work_is_seen_and_what_it_wrote_is_kept():
+    class Flow(L.LightningFlow):
+        def __init__(self):
+            super().__init__()
+            self.work = Ticker()
+            self.killed = False
+
+        def run(self):
+            self.work.run(1_000_000)
+            if self.work.count > 100 and not self.killed:
+                self.killed = True
+                os.kill(self.work.pid, signal.SIGKILL)
+            if self.work.has_failed:
+                self.stop()
+
+    flow = Flow()
+    L.LightningApp(flow).run()
+    assert flow.work.status.reason == "process_died"
+    assert "SIGKILL" in flow.work.status.message
+    assert flow.work.count > 100
+
+
+def test_a_work_that_hangs_is_shown_as_unreachable_and_as_well_again():
+    class Flow(L.LightningFlow):
+        def __init__(self):
+            super().__init__()
+            self.work = Ticker()
+            self.stage = "up"
+            self.seen = []
+
+        def run(self):
+            work = self.work
+            work.run(1_000_000)
+            if self.stage == "up" and work.count > 10:
+                os.kill(work.pid, signal.SIGSTOP)
+                self.stage = "stopped"
+            elif self.stage == "stopped" and work.status.reason == "unreachable":
+                assert work.is_running
+                assert "no sign of life" in work.status.message
+                os.kill(work.pid, signal.SIGCONT)
+                self.stage = "continued"
+            elif self.stage == "continued" and work.status.reason is None:
+                self.stop()
+
+    flow = Flow()
+    L.LightningApp(flow).run()
+    assert flow.stage == "continued"
+
+
+class Proxy:
+    """Stands between the coordinator and a Work's socket, and can cut what passes."""
+
+    def __init__(self, target):
+        self.target = target
+        self.path = f"{target}-proxy"
+        self.connections = 0
+        self._writers = set()
+        self._server = None
+
+    async def open(self):
+        self._server = await asyncio.start_unix_server(self._connected, self.path)
+
+    async def _connected(self, reader, writer):
+        self.connections += 1
+        target_reader, target_writer = await asyncio.open_unix_connection(self.target)
+        self._writers |= {writer, target_writer}
+        with contextlib.suppress(OSError):
+            await asyncio.gather(self._copy(reader, target_writer), self._copy(target_reader, writer))
+
+    async def _copy(self, reader, writer):
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    def cut(self):
+        writers, self._writers = self._writers, set()
+        for writer in writers:
+            writer.transport.abort()
+
+    def close(self):
+        self.cut()
+        self._server.close()
+
+
+class ProxiedRuntime(LocalRuntime):
+    """A local runtime whose Works are reached through a proxy."""
+
+    def __init__(self):
+        super().__init__()
+        self.proxies = []
+        self.loop = None
+
+    async def start(self, name, package):
+        handle = await super().start(name, package)
+        proxy = Proxy(handle.address.removeprefix("unix:"))
+        await proxy.open()
+        self.proxies.append(proxy)
+        self.loop = asyncio.get_running_loop()
+        return WorkHandle(f"unix:{proxy.path}", handle.epoch, handle.pid, handle.exited)
+
+    async def close(self):
+        for proxy in self.proxies:
+            proxy.close()
+        await super().close()
+
+
+def test_a_stream_that_is_cut_in_the_middle_is_resumed_without_loss():
+    runtime = ProxiedRuntime()
+
+    class Flow(L.LightningFlow):
+        def __init__(self):
+            super().__init__()
+            self.work = Ticker()
+            self.cuts = 0
+
+        def run(self):
+            self.work.run(1500)
+            if self.work.count > 300 * (self.cuts + 1) and self.cuts < 4:
+                self.cuts += 1
+                runtime.loop.call_soon_threadsafe(runtime.proxies[0].cut)
+            if self.work.has_succeeded:
+                self.stop()
+
+    flow = Flow()
+    counts = []
+
+    def listen(delta):
+        change = delta.get("values_changed", {}).get("root['works']['work']['vars']['count']")
+        if change:
+            counts.append(change["new_value"])
+
+    app = L.LightningApp(flow)
+    app.add_delta_listener(listen)
+    app.run(runtime)
+    assert flow.work.count == 1500
+    assert runtime.proxies[0].connections >= 3
+    assert counts == sorted(set(counts))
+
+
+class Flood(L.LightningWork):
+    """Writes large values flat out."""
+
+    def __init__(self):
+        super().__init__(parallel=True)
+        self.number = 0
+        self.text = ""
+
+    def run(self, n):
+        for number in range(n):
+            self.text = "x" * 10_000 + str(number)
+            self.number = number
+
+
+def test_a_subscriber_that_reads_nothing_costs_no_memory_and_ends_converged():
+    async def check():
+        runtime = LocalRuntime()
+        handle = await runtime.start("root.w", runtime.pack(Flood()))
+        slow, quick = (WorkChannel(handle.address, "root.w", runtime.token) for _ in range(2))
+        try:
+            process = psutil.Process(handle.pid)
+            stream = slow.state_delta(handle.epoch, 0)
+            await anext(stream)
+            await quick.run("1", "run:1", (200_000,), {}, {})
+            before = process.memory_info().rss
+            numbers = []
+            async with contextlib.aclosing(quick.state_delta(handle.epoch, 0)) as others:
+                async for frames in others:
+                    numbers += [
+                        change.value
+                        for frame in frames
+                        for change in getattr(frame, "changes", ())
+                        if change.path == ("vars", "number")
+                    ]
+                    if numbers and numbers[-1] == 199_999:
+                        break
+            assert process.memory_info().rss - before < 40 << 20
+            assert numbers == sorted(numbers)
+            text = ""
+            async with asyncio.timeout(DEADLINE_S):
+                async for frames in stream:
+                    for frame in frames:
+                        document = getattr(frame, "document", None)
+                        if document is not None:
+                            text = document["vars"]["text"]
+                        for change in getattr(frame, "changes", ()):
+                            if change.path == ("vars", "text"):
+                                text = change.value
+                    if text.endswith("x199999"):
+                        break
+            await stream.aclose()
+        finally:
+            await slow.close()
+            await quick.close()
+            await runtime.close()
+
+    asyncio.run(check())
+
+
+def test_a_flow_that_is_busy_has_a_bounded_backlog(monkeypatch):
+    inboxes = []
+
+    class WatchedInbox(Inbox):
+        def __init__(self):
+            super().__init__()
+            self.waiting = 0
+            self.most = 0
+            inboxes.append(self)
+
+        def put(self, event, taken=None):
+            self.waiting += 1
+            self.most = max(self.most, self.waiting)
+            super().put(event, taken)
+
+        def take(self, timeout_s):
+            events = super().take(timeout_s)
+            self.waiting -= len(events)
+            return events
+
+    class Flow(L.LightningFlow):
+        def __init__(self):
+            super().__init__()
+            self.work = Flood()
+            self.rested = False
+
+        def run(self):
+            self.work.run(300_000)
+            if self.work.number > 0 and not self.rested:
+                self.rested = True
+                deadline = time.monotonic() + DEADLINE_S
+                while inboxes[0].waiting < Link.MAX_UNREAD and time.monotonic() < deadline:
+                    time.sleep(0.01)
+            if self.work.has_succeeded:
+                self.stop()
+
+    monkeypatch.setattr("lightning_grpc.coordinator.loop.Inbox", WatchedInbox)
+    flow = Flow()
+    L.LightningApp(flow).run()
+    assert Link.MAX_UNREAD <= inboxes[0].most <= Link.MAX_UNREAD + 5
+    assert flow.work.number == 299_999
