@@ -1,8 +1,7 @@
 """The fork server: a small process that has imported gRPC, never used it, and forks Works.
 
-The coordinator starts it with two pipes and never forks itself. Commands come in on one: a header of two
-lengths (4 bytes each, big endian), a JSON object, and a payload. Events go out on the other, as JSON
-lines short enough to be written at once, from here and from the Works alike.
+The coordinator starts it with two pipes and never forks itself. Commands come in on one, events go out
+on the other, from here and from the Works alike; `lightning_grpc.runtimes.pipe` says how they look.
 
     start   {"op", "id", "name", "address", "token", "cwd", "path", "argv", "environ"} + the packed Work
     signal  {"op", "id", "signum"}
@@ -19,34 +18,20 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import os
 import select
 import shutil
 import signal
-import struct
 import sys
 import time
 import traceback
 from typing import Any
 
+from lightning_grpc.runtimes.pipe import CommandReader, write_event
 from lightning_grpc.runtimes.transfer import unpack
 from lightning_grpc.worker.process import DEFAULT_GRACE_S, WorkProcess, leave
 
-HEADER = struct.Struct(">II")
-_EVENT_BYTES = 3500  # below PIPE_BUF, so that lines of several writers do not mix
 _POLL_S = 1.0
-
-
-def write_event(events_fd: int, **event: Any) -> None:
-    """Write one event; a closed pipe means that nobody is interested any more."""
-    line = json.dumps(event)
-    if len(line) > _EVENT_BYTES and "message" in event:
-        keep = _EVENT_BYTES // 8
-        event["message"] = f"{event['message'][:keep]}\n...\n{event['message'][-keep:]}"
-        line = json.dumps(event)
-    with contextlib.suppress(OSError):
-        os.write(events_fd, line.encode() + b"\n")
 
 
 class ForkServer:
@@ -58,7 +43,7 @@ class ForkServer:
         self._directory = directory
         self._parent_pid = os.getppid()
         self._children: dict[int, int] = {}  # pid: id
-        self._buffer = bytearray()
+        self._reader = CommandReader()
         for fd in (commands_fd, events_fd):
             os.set_inheritable(fd, False)
         self._wakeup_r, self._wakeup_w = os.pipe()
@@ -90,23 +75,12 @@ class ForkServer:
             data = os.read(self._commands_fd, 1 << 20)
             if not data:
                 return False
-            self._buffer += data
-            self._take_commands()
+            for command, payload in self._reader.feed(data):
+                if command["op"] == "start":
+                    self._fork(command, payload)
+                elif command["op"] == "signal":
+                    self._signal(command["id"], command["signum"])
         return os.getppid() == self._parent_pid
-
-    def _take_commands(self) -> None:
-        while len(self._buffer) >= HEADER.size:
-            header_bytes, payload_bytes = HEADER.unpack_from(self._buffer)
-            end = HEADER.size + header_bytes + payload_bytes
-            if len(self._buffer) < end:
-                return
-            command = json.loads(self._buffer[HEADER.size : HEADER.size + header_bytes])
-            payload = bytes(self._buffer[HEADER.size + header_bytes : end])
-            del self._buffer[:end]
-            if command["op"] == "start":
-                self._fork(command, payload)
-            elif command["op"] == "signal":
-                self._signal(command["id"], command["signum"])
 
     def _fork(self, command: dict[str, Any], payload: bytes) -> None:
         pid = os.fork()

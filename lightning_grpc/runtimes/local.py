@@ -18,7 +18,7 @@ from lightning_grpc.components.work import LightningWork
 from lightning_grpc.errors import RuntimeStartError
 from lightning_grpc.runtimes import transfer
 from lightning_grpc.runtimes.base import Exit, WorkHandle
-from lightning_grpc.runtimes.fork_server import HEADER
+from lightning_grpc.runtimes.pipe import CommandReader, encode_command
 from lightning_grpc.wire.auth import new_token
 
 START_DEADLINE_S = 60.0
@@ -66,8 +66,7 @@ class LocalRuntime:
             "argv": sys.argv,
             "environ": dict(os.environ),
         }
-        header = json.dumps(surroundings).encode()
-        return HEADER.pack(len(header), 0) + header + transfer.pack(work)
+        return encode_command(surroundings, transfer.pack(work))
 
     def prepare(self) -> None:
         """Start the fork server, so that the first Work need not wait for it."""
@@ -103,11 +102,10 @@ class LocalRuntime:
         self._next_id += 1
         child_id = self._next_id
         child = self._children[child_id] = _Child(name, loop.create_future(), loop.create_future())
-        header_bytes, _ = HEADER.unpack_from(package)
-        surroundings = json.loads(package[HEADER.size : HEADER.size + header_bytes])
+        surroundings, packed_work = next(CommandReader().feed(package))
         address = f"unix:{self._directory}/{child_id}"
         command = {"op": "start", "id": child_id, "name": name, "address": address, "token": self.token}
-        self._send({**command, **surroundings}, package[HEADER.size + header_bytes :])
+        self._send({**command, **surroundings}, packed_work)
         try:
             return await asyncio.wait_for(asyncio.shield(child.handle), START_DEADLINE_S)
         except TimeoutError:
@@ -144,9 +142,8 @@ class LocalRuntime:
         self._send({"op": "signal", "id": child_id, "signum": int(signum)})
 
     def _send(self, command: dict[str, Any], payload: bytes = b"") -> None:
-        header = json.dumps(command).encode()
         self._written.clear()
-        self._outgoing += HEADER.pack(len(header), len(payload)) + header + payload
+        self._outgoing += encode_command(command, payload)
         self._write()
 
     def _write(self) -> None:
