@@ -20,11 +20,15 @@ _HOMES = {
     "LightningWork": "lightning_grpc.wiring",
 }
 
+_MODULES = frozenset({"runners", "structures", "utilities"})
+
 __all__ = ["BuildConfig", "CloudCompute", "LightningApp", "LightningFlow", "LightningWork", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used: defining a component needs no gRPC."""
+    if name in _MODULES:
+        return import_module(f"lightning_grpc.{name}")
     if name in _HOMES:
         value = globals()[name] = getattr(import_module(_HOMES[name]), name)
         return value
@@ -32,4 +36,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *_HOMES, *_MODULES})

@@ -17,7 +17,6 @@ from lightning_grpc.errors import ConfigurationError, MissingRunError, WorkFaile
 from lightning_grpc.runtimes.base import Runtime
 from lightning_grpc.runtimes.local import LocalRuntime
 from lightning_grpc.state.delta import Change
-from lightning_grpc.state.log import Log
 from lightning_grpc.state.public import PublicDelta, to_public
 
 _log = logging.getLogger("lightning_grpc")
@@ -72,7 +71,7 @@ class LightningApp:
         self._root = root
         self._idle_interval_s = idle_interval_s
         self._listeners: list[DeltaListener] = []
-        self._log: Log[list[Change]] = Log()
+        self._revision = 0
         self._has_run = False
         self.name = ""
         self.flow_cloud_compute = flow_cloud_compute or CloudCompute(name="flow-lite")
@@ -114,7 +113,7 @@ class LightningApp:
             coordinator.run()
         except BaseException as error:
             self.exception = error
-            if isinstance(error, WorkFailedError):
+            if isinstance(error, WorkFailedError) and error.remote_type:
                 print(error.remote_traceback.rstrip(), file=sys.stderr, flush=True)
             raise
 
@@ -134,7 +133,7 @@ class LightningApp:
     @property
     def revision(self) -> int:
         """How many deltas the app's state has had."""
-        return self._log.revision
+        return self._revision
 
     # The tree.
 
@@ -227,10 +226,10 @@ class LightningApp:
             _log.info("Your app has started.")
 
     def _publish(self, changes: list[Change]) -> None:
-        self._log.append(changes, 0)
+        self._revision += 1
         if self._listeners or _log.isEnabledFor(logging.DEBUG):
             delta = to_public(changes)
-            _log.debug("delta %d: %s", self._log.revision, delta)
+            _log.debug("delta %d: %s", self._revision, delta)
             for listener in self._listeners:
                 listener(delta)
 

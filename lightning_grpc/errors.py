@@ -153,9 +153,15 @@ class WorkFailedError(LightningGrpcError, RuntimeError):
         self.remote_type = remote_type
         self.remote_traceback = remote_traceback
 
+    @property
+    def summary(self) -> str:
+        """One line: which Work failed how; with what is known if there is no traceback."""
+        if self.remote_type:
+            return f"{self.work} failed with {self.remote_type} ({self.reason}, call {self.call_hash})"
+        return f"{self.work} failed: {self.remote_traceback.strip()} ({self.reason}, call {self.call_hash})"
+
     def __str__(self) -> str:
-        kind = f" with {self.remote_type}" if self.remote_type else ""
-        return f"{self.work} failed{kind} ({self.reason}, call {self.call_hash}):\n{self.remote_traceback.rstrip()}"
+        return f"{self.summary}:\n{self.remote_traceback.rstrip()}" if self.remote_type else self.summary
 
 
 class FlowFailedError(LightningGrpcError, RuntimeError):

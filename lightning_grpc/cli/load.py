@@ -8,7 +8,7 @@ import traceback
 from types import ModuleType, TracebackType
 
 from lightning_grpc.app import LightningApp
-from lightning_grpc.errors import ConfigurationError
+from lightning_grpc.errors import ConfigurationError, FlowFailedError, RuntimeStartError, WorkFailedError
 
 
 def load_app(file: str, arguments: list[str]) -> LightningApp:
@@ -21,6 +21,7 @@ def load_app(file: str, arguments: list[str]) -> LightningApp:
         ConfigurationError: There is no such file; it raises an exception, whose traceback opens the message;
             it defines no app, or several.
         SystemExit: The file itself ended the program.
+        WorkFailedError: The file ran its app by itself, and it failed; likewise `FlowFailedError`.
     """
     path = os.path.abspath(file)
     if not os.path.isfile(path):
@@ -35,6 +36,8 @@ def load_app(file: str, arguments: list[str]) -> LightningApp:
         with open(path, "rb") as source:
             code = compile(source.read(), path, "exec")
         exec(code, module.__dict__)  # noqa: S102 - running the user's file is what was asked for
+    except (WorkFailedError, FlowFailedError, RuntimeStartError):
+        raise  # the file ran its app by itself
     except Exception as error:
         text = "".join(traceback.format_exception(type(error), error, _users_part(error, path)))
         raise ConfigurationError(f"{text}\n{file} raised this exception while it was loaded; no app was run.") from None

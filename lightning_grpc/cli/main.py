@@ -42,6 +42,10 @@ def app(file: str, arguments: tuple[str, ...], name: str, log_level: str | None,
         if not key or not equals:
             raise click.UsageError(f"--env takes KEY=VALUE, not {assignment!r}")
         os.environ[key] = value
-    from lightning_grpc.cli.run_app import run_file
+    try:
+        from lightning_grpc.cli.run_app import run_file
 
-    raise SystemExit(run_file(file, list(arguments), name=name, log_level=log_level))
+        code = run_file(file, list(arguments), name=name, log_level=log_level)
+    except KeyboardInterrupt:
+        code = 130
+    raise SystemExit(code)

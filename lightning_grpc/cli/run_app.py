@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 import traceback
 
 from lightning_grpc.cli.load import load_app
 from lightning_grpc.components.status import AppStage
-from lightning_grpc.errors import ConfigurationError, FlowFailedError, LightningGrpcError, WorkFailedError
+from lightning_grpc.errors import ConfigurationError, FlowFailedError, RuntimeStartError, WorkFailedError
 
 FAILED = 1
-INTERRUPTED = 130
 
 
 def run_file(file: str, arguments: list[str], *, name: str = "", log_level: str | None = None) -> int:
@@ -22,7 +22,13 @@ def run_file(file: str, arguments: list[str], *, name: str = "", log_level: str 
         arguments: Its ``sys.argv`` after its name.
         name: A name for the app; the file's by default.
         log_level: Overrides the app's own.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C ended the app.
+        SystemExit: SIGTERM ended it, or the file itself.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # so that the Flow's lines and the Works' come in their order
     logging.captureWarnings(True)
     try:
         app = load_app(file, arguments)
@@ -31,14 +37,10 @@ def run_file(file: str, arguments: list[str], *, name: str = "", log_level: str 
             app.log_level = log_level
         if not app.has_run:  # or the file ran it by itself
             app.run()
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except ConfigurationError as error:
+    except (ConfigurationError, FlowFailedError, RuntimeStartError) as error:
         return _say(str(error))
-    except (WorkFailedError, FlowFailedError) as error:
-        return _say(str(error).splitlines()[0])
-    except LightningGrpcError as error:
-        return _say(f"{type(error).__name__}: {error}")
+    except WorkFailedError as error:
+        return _say(error.summary)
     except Exception:
         traceback.print_exc()
         return _say("the app failed, because its Flow raised this exception")

@@ -197,8 +197,8 @@ class LightningFlow(Component):
         """
         self.set_state(flow_state, recurse=False)
         for name, state in children_states.items():
-            if "." in name and _find(self, name.split(".")[:1]) is not None:
-                continue  # its parent's business, below
+            if _is_below_another(self, name, children_states):
+                continue  # that one's business, below
             child = _find(self, name.split("."))
             if isinstance(child, LightningFlow):
                 below = {
@@ -217,14 +217,15 @@ class LightningFlow(Component):
     def _assign(self, name: str, value: Any) -> None:
         if "_children" not in self.__dict__:
             raise NotInitializedError(type(self).__name__)
-        value = as_structure(value)
         children = self._children
         if name in children:
             if value is not children[name] and value != children[name]:
                 raise ChildError(
                     f"{self._title()}: Cannot set attributes as the component can't be changed once defined: {name}"
                 )
-        elif isinstance(value, Node) and not name.startswith("_"):
+            return
+        value = value if name.startswith("_") else as_structure(value)
+        if isinstance(value, Node) and not name.startswith("_"):
             self._adopt(name, value)
         else:
             super()._assign(name, value)
@@ -309,6 +310,13 @@ def reload_state(root: LightningFlow, states: dict[str, Any], strict: bool = Tru
     missing = states.keys() - {component.name for component in components_below(root)}
     if strict and missing:
         raise ValueError(f"These components were not re-created while the state was reloaded: {sorted(missing)}")
+
+
+def _is_below_another(flow: LightningFlow, name: str, states: dict[str, Any]) -> bool:
+    """Tell whether a name leads through a Flow that has a state of its own among the given ones."""
+    keys = name.split(".")
+    above = [".".join(keys[:depth]) for depth in range(1, len(keys))]
+    return any(each in states and isinstance(_find(flow, each.split(".")), LightningFlow) for each in above)
 
 
 def _find(node: Node, keys: list[str]) -> Node | None:

@@ -31,6 +31,7 @@ class WorkFailureReasons:
     PROCESS_DIED = "process_died"
     START_FAILED = "start_failed"
     REFUSED = "refused"
+    PROTOCOL_ERROR = "protocol_error"
 
 
 class WorkStopReasons:

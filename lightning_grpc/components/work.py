@@ -361,7 +361,7 @@ class LightningWork(Component):
         return {name: value for name, value in self.__dict__.items() if name not in _LINKS}
 
     def __setstate__(self, fields: dict[str, Any]) -> None:
-        self.__dict__.update(fields, _backend=None, _watcher=None, _idle=False)
+        self.__dict__.update(fields, _backend=None, _watcher=None, _idle=False, run=_gate(self))
 
 
 def holds_component(value: object) -> bool:

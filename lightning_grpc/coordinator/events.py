@@ -41,6 +41,15 @@ class FramesReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class StateLost:
+    """A Work's state cannot be followed: what it sends has no meaning, again and again."""
+
+    work: str
+    incarnation: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunRefused:
     """A Work did not accept an execution."""
 
@@ -88,6 +97,7 @@ Event = (
     WorkStarted
     | WorkStartFailed
     | FramesReceived
+    | StateLost
     | RunRefused
     | WorkExited
     | WorkUnreachable

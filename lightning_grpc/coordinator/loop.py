@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import signal
 import sys
 import threading
@@ -23,6 +24,7 @@ from lightning_grpc.state.delta import Change
 
 _log = logging.getLogger("lightning_grpc")
 
+_FLOW_DEADLINE_S = 1.0  # for a Flow to let go of its run after the second signal
 _END_DEADLINE_S = STOP_GRACE_S + 2.0
 _SWITCH_INTERVAL_S = 5e-4  # the supervisor gets its turn soon while a Flow spins
 
@@ -57,9 +59,11 @@ class Coordinator:
         self._inbox = Inbox()
         self._supervisor = Supervisor(runtime, self._inbox)
         self._tick = Tick(root, runtime.pack)
+        self._tick.urge = self._send_commands
         self._next_run_s = 0.0
         self._in_flow = False
         self._signals = 0
+        self._deaf = False
         self._end_signal: int | None = None
         self._outcome: BaseException | None = None
 
@@ -103,7 +107,10 @@ class Coordinator:
     def _iterate(self) -> bool:
         """Take in what has happened, and run the root if there is reason to; returns whether the app is over."""
         wait_s = 0.0 if self._tick.changed else max(0.0, self._next_run_s - time.monotonic())
-        self._receive(wait_s)
+        try:
+            self._receive(wait_s)
+        except Exception as error:
+            self._finish(AppStage.FAILED, error)
         if self._is_over():
             return True
         if self._tick.changed or time.monotonic() >= self._next_run_s:
@@ -119,10 +126,17 @@ class Coordinator:
 
     def _flush(self) -> None:
         """Hand out what has come together: commands to the supervisor, changes to the log."""
-        self._supervisor.carry_out(self._tick.take_commands())
+        self._send_commands()
         changes = self._tick.take_changes()
-        if changes:
-            self._on_changes(changes)
+        if changes and not self._deaf:
+            try:
+                self._on_changes(changes)
+            except Exception as error:
+                self._deaf = True
+                self._finish(AppStage.FAILED, error)
+
+    def _send_commands(self) -> None:
+        self._supervisor.carry_out(self._tick.take_commands())
 
     def _run_root(self) -> None:
         """Run the root once; however it is left, what it wrote is taken in."""
@@ -144,9 +158,11 @@ class Coordinator:
             self._end_signal = self._end_signal or signal.SIGINT
             self._finish(AppStage.STOPPING, interrupt)
         except SystemExit as exit_:
-            self._finish(AppStage.STOPPING if self._end_signal else AppStage.FAILED, exit_)
+            well = self._end_signal is not None or exit_.code in (None, 0)
+            self._finish(AppStage.STOPPING if well else AppStage.FAILED, exit_)
         except BaseException as error:
             self._finish(AppStage.FAILED, error)
+        self._in_flow = False
         try:
             self._tick.end_run(suspended=suspended)
         except Exception as error:
@@ -185,6 +201,8 @@ class Coordinator:
             _log.warning("ending at once")
         if self._tick.has_processes:
             self._supervisor.kill_all()
+        if self._outcome is not None and not isinstance(self._outcome, KeyboardInterrupt | SystemExit):
+            return  # a signal that came later does not hide a failure
         if self._end_signal == signal.SIGINT:
             self._outcome = KeyboardInterrupt()
         elif self._end_signal is not None:
@@ -203,12 +221,25 @@ class Coordinator:
                 signal.signal(signum, handler)
 
     def _handle_signal(self, signum: int, frame: FrameType | None) -> None:
-        """Handle Ctrl-C and SIGTERM: the first one ends the app in order, the second at once."""
+        """Handle Ctrl-C and SIGTERM: the first one ends the app in order, the second at once.
+
+        While the root runs, each is raised in it. A Flow that swallows the second one too is not waited for.
+        """
         self._signals += 1
         if self._signals == 1:
             _log.info("Your app is being stopped. This won't take long.")
             self._end_signal = signum
             self._inbox.put(EndRequested(signum))
-            if self._in_flow:
-                self._in_flow = False
-                raise KeyboardInterrupt if signum == signal.SIGINT else SystemExit(128 + signum)
+        elif self._signals == 2:
+            giving_up = threading.Timer(_FLOW_DEADLINE_S, self._leave_a_deaf_flow, [128 + signum])
+            giving_up.name = "lightning-grpc-last-resort"
+            giving_up.daemon = True
+            giving_up.start()
+        if self._in_flow:
+            raise KeyboardInterrupt if signum == signal.SIGINT else SystemExit(128 + signum)
+
+    def _leave_a_deaf_flow(self, code: int) -> None:
+        """End the process; the fork server sees to its Works."""
+        if self._in_flow:
+            _log.error("the Flow does not let go of its run: ending the process")
+            os._exit(code)

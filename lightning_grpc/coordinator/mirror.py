@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lightning_grpc.components.calls import LATEST, Calls, Entry
+from lightning_grpc.components.calls import Calls, Entry
 from lightning_grpc.components.work import LightningWork
 from lightning_grpc.errors import ProtocolError
 from lightning_grpc.state.cut import CALLS, Cutter
@@ -95,12 +95,6 @@ class Mirror:
         """Return the Work's own entry of a call."""
         entry: Entry | None = self.replica["calls"].get(key)
         return entry
-
-    def show_calls(self, keys: Sequence[str], *, latest: bool) -> list[Change]:
-        """Show the Work's own entries of some calls, and if `latest` its latest call."""
-        own = self.replica["calls"]
-        entries = {key: copy(own[key]) for key in keys if key in own and (key != LATEST or latest)}
-        return self.set_calls(entries)
 
     def set_calls(self, entries: Calls) -> list[Change]:
         """Show some entries; returns the changes of the view."""

@@ -41,6 +41,7 @@ class WorkRecord:
         outstanding: Calls that were asked for and are not finished: call hash to call id.
         unseen: Those of them that the Work's own state does not tell of yet.
         stopped: Whether a Flow has stopped it; for good.
+        warned: Whether it was said that calls of a stopped Work are not executed.
         unreachable: Whether it gives no sign of life.
         lost_track: Whether its mirror is wrong, and a snapshot was asked for.
         resyncs: How often its mirror had to be made anew.
@@ -56,6 +57,7 @@ class WorkRecord:
     outstanding: dict[str, str] = field(default_factory=dict)
     unseen: set[str] = field(default_factory=set)
     stopped: bool = False
+    warned: bool = False
     unreachable: bool = False
     lost_track: bool = False
     resyncs: int = 0

@@ -16,14 +16,15 @@ import threading
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
+from lightning_grpc.coordinator.backlog import Backlog
 from lightning_grpc.coordinator.events import (
     Command,
-    Event,
     FramesReceived,
     ResyncWork,
     RunRefused,
     RunWork,
     StartWork,
+    StateLost,
     StopWork,
     WorkExited,
     WorkReachable,
@@ -45,6 +46,7 @@ STOP_GRACE_S = 3.0
 """How long a Work may take to end before it is ended by force."""
 _WATCH_S = 0.5
 _LAST_WORDS_S = 1.0
+_MAX_FAULTS = 5
 _BACKOFF_S = (0.02, 1.0)
 _CLOSE_DEADLINE_S = 8.0
 
@@ -58,22 +60,17 @@ class Link:
         incarnation: Which of its processes.
     """
 
-    MAX_UNREAD = 64
-    """Batches of frames that may wait in the inbox; then the stream waits, and the Work conflates."""
-
     def __init__(self, supervisor: Supervisor, work: str, incarnation: int) -> None:
         self._supervisor = supervisor
         self._inbox = supervisor.inbox
         self.work = work
         self.incarnation = incarnation
+        self._starting: asyncio.Task[WorkHandle] | None = None
         self._handle: WorkHandle | None = None
         self._channel: WorkChannel | None = None
         self._orders: asyncio.Queue[RunWork] = asyncio.Queue()  # bounded by the calls the Flow has under way
         self._subscription = Subscription()
-        self._delivered = 0  # written by the loop's thread only
-        self._taken_out = 0  # written by the reader's thread only
-        self._room = asyncio.Event()
-        self._starved = False
+        self._backlog = Backlog()
         self._stopping: StopWork | None = None
         self._heard_s = 0.0
         self._unreachable = False
@@ -82,12 +79,20 @@ class Link:
     async def live(self, package: bytes) -> None:
         """Follow the process from its start to its end."""
         runtime = self._supervisor.runtime
+        self._starting = asyncio.get_running_loop().create_task(
+            runtime.start(self.work, package), name=f"start of {self.work}"
+        )
+        if self._stopping is not None:
+            self._starting.cancel()
         try:
-            handle = self._handle = await runtime.start(self.work, package)
+            handle = self._handle = await self._starting
         except RuntimeStartError as error:
-            self._put(WorkStartFailed(self.work, self.incarnation, str(error)))
+            self._inbox.put(WorkStartFailed(self.work, self.incarnation, str(error)))
             return
-        self._put(WorkStarted(self.work, self.incarnation, handle.epoch, handle.pid))
+        except asyncio.CancelledError:
+            self._inbox.put(WorkExited(self.work, self.incarnation, "was ended before it served"))
+            return
+        self._inbox.put(WorkStarted(self.work, self.incarnation, handle.epoch, handle.pid))
         self._channel = WorkChannel(handle.address, self.work, runtime.token)
         self._subscription = Subscription(handle.epoch)
         self._heard_s = asyncio.get_running_loop().time()
@@ -96,28 +101,36 @@ class Link:
             self._supervisor.spawn(self._pass_on_orders(handle), f"calls of {self.work}"),
             self._supervisor.spawn(self._watch(), f"watch over {self.work}"),
         ]
-        if self._stopping is not None:
-            helpers.append(self._supervisor.spawn(self._end(self._stopping), f"end of {self.work}"))
         try:
             how = await handle.exited
-            await asyncio.wait([self._stream], timeout=_LAST_WORDS_S)
+            await self._hear_last_words()
         finally:
             for task in (self._stream, *helpers):
                 task.cancel()
             await asyncio.gather(self._stream, *helpers, return_exceptions=True)
             await self._channel.close()
-        self._put(WorkExited(self.work, self.incarnation, str(how)))
+        self._inbox.put(WorkExited(self.work, self.incarnation, str(how)))
 
     def order(self, command: RunWork) -> None:
         """Pass a call on, after those before it."""
         self._orders.put_nowait(command)
 
     def stop(self, command: StopWork) -> None:
-        """End the process: by request, then by signal, then by force."""
-        if self._stopping is None:
-            self._stopping = command
-            if self._handle is not None:
-                self._supervisor.spawn(self._end(command), f"end of {self.work}")
+        """End the process: by request, then by signal, then by force. One that does not serve yet, by force."""
+        if self._stopping is not None:
+            return
+        self._stopping = command
+        if self._handle is not None:
+            self._supervisor.spawn(self._end(command), f"end of {self.work}")
+        elif self._starting is not None:
+            self._starting.cancel()
+
+    async def kill(self) -> None:
+        """End the process by force."""
+        if self._handle is not None:
+            await self._supervisor.runtime.signal(self._handle, signal.SIGKILL)
+        elif self._starting is not None:
+            self._starting.cancel()
 
     def resync(self, command: ResyncWork) -> None:
         """Give the stream up and ask for a snapshot."""
@@ -125,6 +138,14 @@ class Link:
         if self._stream is not None:
             self._stream.cancel()
             self._stream = self._supervisor.spawn(self._follow(), f"state of {self.work}")
+
+    async def _hear_last_words(self) -> None:
+        """Let the stream be read to its end, as long as anything comes."""
+        assert self._stream is not None
+        loop = asyncio.get_running_loop()
+        self._heard_s = loop.time()
+        while not self._stream.done() and loop.time() - self._heard_s < _LAST_WORDS_S:
+            await asyncio.wait([self._stream], timeout=_LAST_WORDS_S / 4)
 
     async def _end(self, command: StopWork) -> None:
         handle, runtime = self._handle, self._supervisor.runtime
@@ -147,41 +168,44 @@ class Link:
         """Keep a stream open until the process is gone; resume it by revision when it breaks."""
         assert self._handle is not None
         backoff_s = _BACKOFF_S[0]
+        faults = 0
         while not self._handle.exited.done():
             try:
                 if await self._read_stream():
-                    backoff_s = _BACKOFF_S[0]
+                    backoff_s, faults = _BACKOFF_S[0], 0
             except TransportError as error:
                 _log.debug("%s: the stream broke: %s", self.work, error)
-            except LightningGrpcError as error:
+            except Exception as error:
+                faults += 1
                 _log.warning("%s: the stream is given up and opened again: %s", self.work, error)
                 self._subscription.broken(str(error))
+                if faults >= _MAX_FAULTS:
+                    self._inbox.put(StateLost(self.work, self.incarnation, f"its state cannot be followed: {error}"))
+                    return
             if await self._gone_within(backoff_s * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter
                 return
             backoff_s = min(backoff_s * 2, _BACKOFF_S[1])
 
     async def _read_stream(self) -> bool:
-        """Read one stream to its end; returns whether anything was heard."""
+        """Read one stream to its end; returns whether anything of it was accepted."""
         assert self._handle is not None
         assert self._channel is not None
         loop = asyncio.get_running_loop()
-        heard = False
+        any_accepted = False
         stream = self._channel.state_delta(self._handle.epoch, self._subscription.opened())
-        try:
+        async with contextlib.aclosing(stream):
             async for frames in stream:
-                heard = True
                 self._heard_s = loop.time()
                 accepted, goes_on = self._judge(frames)
                 if accepted:
-                    await self._deliver(accepted)
-                    self._heard_s = loop.time()
+                    any_accepted = True
+                    goes_on = self._deliver(accepted) and goes_on
                 if not goes_on:
                     break
-        finally:
-            await stream.aclose()  # type: ignore[attr-defined]
-        return heard
+        return any_accepted
 
     def _judge(self, frames: Sequence[Frame]) -> tuple[list[Frame], bool]:
+        """Return the frames that are to be applied, and whether the stream goes on."""
         accepted: list[Frame] = []
         for frame in frames:
             verdict = self._subscription.receive(frame)
@@ -195,24 +219,19 @@ class Link:
                 return accepted, False
         return accepted, True
 
-    async def _deliver(self, frames: list[Frame]) -> None:
-        while self._is_full():
-            self._room.clear()
-            self._starved = True
-            if self._is_full():  # looked at again: it may have been emptied before it was known to be awaited
-                await self._room.wait()
-        self._delivered += 1
-        self._inbox.put(FramesReceived(self.work, self.incarnation, frames), self._taken)
+    def _deliver(self, frames: list[Frame]) -> bool:
+        """Hand frames to the Flow's thread; returns whether it has room for more."""
+        try:
+            if self._backlog.add(frames):
+                self._inbox.put(self._take_frames)
+        except OverflowError as error:
+            _log.debug("%s: asking for a snapshot: %s", self.work, error)
+            self._subscription.broken(str(error))
+            return False
+        return True
 
-    def _taken(self) -> None:
-        """Note, on the reader's thread, that a batch has left the inbox."""
-        self._taken_out += 1
-        if self._starved:
-            self._starved = False
-            self._supervisor.post(self._room.set)
-
-    def _is_full(self) -> bool:
-        return self._delivered - self._taken_out >= self.MAX_UNREAD
+    def _take_frames(self) -> FramesReceived:
+        return FramesReceived(self.work, self.incarnation, self._backlog.take())
 
     async def _pass_on_orders(self, handle: WorkHandle) -> None:
         assert self._channel is not None
@@ -220,11 +239,11 @@ class Link:
             order = await self._orders.get()
             refusal = await self._pass_on(order, handle, self._channel)
             if refusal is not None:
-                event = RunRefused(self.work, self.incarnation, order.call_hash, order.call_id, refusal)
-                self._put(event)
+                self._inbox.put(RunRefused(self.work, self.incarnation, order.call_hash, order.call_id, refusal))
 
     async def _pass_on(self, order: RunWork, handle: WorkHandle, channel: WorkChannel) -> str | None:
         """Ask until the Work has heard; it knows a repeated request by its id. Returns why it refused."""
+        backoff_s = _BACKOFF_S[0]
         while not handle.exited.done():
             try:
                 await channel.run(
@@ -236,8 +255,9 @@ class Link:
                     epoch=handle.epoch,
                     requested_at_s=order.requested_at_s,
                 )
-            except TransportError:
-                await asyncio.sleep(_BACKOFF_S[0])
+            except TransportError:  # not there, or its queue is full
+                await asyncio.sleep(backoff_s)
+                backoff_s = min(backoff_s * 2, _BACKOFF_S[1])
             except LightningGrpcError as error:
                 return str(error)
             else:
@@ -249,17 +269,14 @@ class Link:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(_WATCH_S)
-            silent_s = 0.0 if self._is_full() else loop.time() - self._heard_s
+            silent_s = loop.time() - self._heard_s
             if silent_s > UNREACHABLE_AFTER_S and not self._unreachable:
                 self._unreachable = True
                 message = f"no sign of life for {silent_s:.1f} s"
-                self._put(WorkUnreachable(self.work, self.incarnation, message))
+                self._inbox.put(WorkUnreachable(self.work, self.incarnation, message))
             elif self._unreachable and silent_s < UNREACHABLE_AFTER_S:
                 self._unreachable = False
-                self._put(WorkReachable(self.work, self.incarnation))
-
-    def _put(self, event: Event) -> None:
-        self._inbox.put(event)
+                self._inbox.put(WorkReachable(self.work, self.incarnation))
 
 
 class Supervisor:
@@ -303,8 +320,10 @@ class Supervisor:
         if not self._thread.is_alive():
             return
         future = asyncio.run_coroutine_threadsafe(self._close(), self._loop)
-        with contextlib.suppress(TimeoutError):
+        try:
             future.result(_CLOSE_DEADLINE_S)
+        except Exception:  # the app's own outcome matters more
+            _log.exception("the supervisor could not be closed in order")
         self.post(self._loop.stop)
         self._thread.join(_CLOSE_DEADLINE_S)
 
@@ -352,12 +371,11 @@ class Supervisor:
 
     def _kill_all(self) -> None:
         for link in self._links.values():
-            if link._handle is not None:
-                self.spawn(self.runtime.signal(link._handle, signal.SIGKILL), f"kill {link.work}")
+            self.spawn(link.kill(), f"kill {link.work}")
 
     async def _close(self) -> None:
-        await self.runtime.close()
         tasks = self._tasks - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.runtime.close()

@@ -47,6 +47,7 @@ from lightning_grpc.coordinator.events import (
     RunRefused,
     RunWork,
     StartWork,
+    StateLost,
     StopWork,
     WorkExited,
     WorkReachable,
@@ -56,7 +57,7 @@ from lightning_grpc.coordinator.events import (
 )
 from lightning_grpc.coordinator.mirror import Mirror
 from lightning_grpc.coordinator.record import PassLedger, Phase, WorkRecord
-from lightning_grpc.errors import FlowSuspended, InvariantError, ProtocolError, RuntimeStartError, WorkFailedError
+from lightning_grpc.errors import FlowSuspended, ProtocolError, RuntimeStartError, WorkFailedError
 from lightning_grpc.state.cut import Cutter
 from lightning_grpc.state.delta import Change, prefixed
 from lightning_grpc.state.subscription import Delta, Frame, Snapshot
@@ -74,6 +75,8 @@ class Tick:
         pack: Takes down what a runtime needs to start a Work.
 
     Attributes:
+        now: Seconds since 1970, as the loop last told.
+        urge: Called when a Flow has asked for something that should not wait for the end of its run.
         commands: What the supervisor is to do; the loop takes them away.
         changes: Changes of the app's document since the loop last took them.
         changed: Whether something has happened that the root Flow should see.
@@ -88,6 +91,7 @@ class Tick:
         self._pack = pack
         self._records: dict[int, WorkRecord] = {}
         self._by_name: dict[str, WorkRecord] = {}
+        self._leaving: dict[int, WorkRecord] = {}  # removed from the app, by the incarnation that is ending
         self._flows: dict[int, tuple[LightningFlow, Path, Cutter]] = {}
         self._dirty: dict[int, Component] = {}
         self._ledger = PassLedger()
@@ -95,6 +99,7 @@ class Tick:
         self._last_incarnation = 0
         self._ending = False
         self.now = 0.0
+        self.urge: Callable[[], None] = lambda: None
         self.commands: list[Command] = []
         self.changes: list[Change] = []
         self.changed = True
@@ -115,7 +120,7 @@ class Tick:
             self._by_name[record.name] = record
         elif isinstance(component, LightningFlow):
             self._flows[id(component)] = (component, prefix, Cutter(component.__dict__, component._declared))
-        component.__dict__["_watcher"] = self._note
+        component.__dict__.update(_watcher=self._note, _backend=self if component is self._root else None)
         self._note(component)
 
     def detached(self, component: Component) -> None:
@@ -123,11 +128,13 @@ class Tick:
         record = self._records.pop(id(component), None)
         if record is not None:
             self._end_process(record, "it was removed from the app")
+            if record.phase is not Phase.ABSENT:
+                self._leaving[record.incarnation] = record
             if self._by_name.get(record.name) is record:
                 del self._by_name[record.name]
         self._flows.pop(id(component), None)
         self._dirty.pop(id(component), None)
-        component.__dict__.update(_watcher=None, _idle=False)
+        component.__dict__.update(_watcher=None, _idle=False, _backend=self)
         self.changed = True
 
     def retired(self, component: Component, attribute: str) -> None:
@@ -140,12 +147,15 @@ class Tick:
         record = self._record(work)
         key = call_hash(args, kwargs)
         if record.stopped:
-            _log.debug("%s was stopped; the call %s is not executed", record.name, key)
+            if not record.warned:
+                _log.warning("%s was stopped, which is final: calls of its run are not executed", record.name)
+            record.warned = True
             return
         if self._is_done(record, key):
             return
         if key not in record.outstanding:
             self._order(record, key, copy(args), copy(kwargs))
+            self.urge()
         if not work.parallel:
             raise FlowSuspended(record.name)
 
@@ -155,6 +165,7 @@ class Tick:
         if record.stopped:
             raise RuntimeError(f"{record.name} was stopped: a work can be started only once.")
         self._start_process(record)
+        self.urge()
 
     def stop(self, works: Iterable[LightningWork]) -> None:
         """End Works for good."""
@@ -170,6 +181,7 @@ class Tick:
             if stage_of(entry) != WorkStageStatus.STOPPED:
                 self._show(record, {latest: advanced(entry, status), LATEST: latest})
             self._end_process(record, "the Flow has stopped it")
+        self.urge()
 
     # What the loop tells.
 
@@ -186,6 +198,8 @@ class Tick:
             return
         record = self._by_name.get(event.work)
         if record is None or record.incarnation != event.incarnation:
+            if isinstance(event, WorkExited | WorkStartFailed):
+                self._leaving.pop(event.incarnation, None)
             return
         match event:
             case FramesReceived():
@@ -199,6 +213,9 @@ class Tick:
                 self._process_is_gone(record, WorkFailureReasons.START_FAILED, event.message)
             case WorkExited():
                 self._process_is_gone(record, WorkFailureReasons.PROCESS_DIED, f"its process {event.how}")
+            case StateLost():
+                self._process_is_gone(record, WorkFailureReasons.PROTOCOL_ERROR, event.message)
+                self._end_process_of(record, event.message)
             case RunRefused():
                 self._refused(record, event)
             case WorkUnreachable():
@@ -251,7 +268,7 @@ class Tick:
     @property
     def has_processes(self) -> bool:
         """Whether any Work's process is there, or on its way."""
-        return any(record.phase is not Phase.ABSENT for record in self._records.values())
+        return bool(self._leaving) or any(record.phase is not Phase.ABSENT for record in self._records.values())
 
     def take_commands(self) -> list[Command]:
         """Return, once, what the supervisor is to do."""
@@ -311,12 +328,15 @@ class Tick:
     def _end_process(self, record: WorkRecord, reason: str) -> None:
         if record.phase in (Phase.STARTING, Phase.SERVING):
             record.phase = Phase.ENDING
-            self.commands.append(StopWork(record.name, record.incarnation, reason))
+            self._end_process_of(record, reason)
+
+    def _end_process_of(self, record: WorkRecord, reason: str) -> None:
+        self.commands.append(StopWork(record.name, record.incarnation, reason))
 
     def _process_is_gone(self, record: WorkRecord, reason: str, message: str) -> None:
         was_asked_to = record.phase is Phase.ENDING
         record.phase = Phase.ABSENT
-        record.unreachable = False
+        self._reachable(record)
         if was_asked_to or self._ending:
             status = make_status(WorkStageStatus.STOPPED, self.now, WorkStopReasons.SIGTERM_SIGNAL_HANDLER)
             self._finish_outstanding(record, status)
@@ -357,7 +377,7 @@ class Tick:
 
     def _unreachable(self, record: WorkRecord, message: str) -> None:
         key = record.work._calls[LATEST]
-        if key is None or record.unreachable:
+        if key is None or record.unreachable or record.stopped or record.phase is Phase.ENDING:
             return
         record.unreachable = True
         entry = record.work._calls[key]
@@ -413,13 +433,7 @@ class Tick:
             entry = record.mirror.entry(key)
             if key in record.unseen and entry is not None and entry["call_id"] == record.outstanding.get(key):
                 record.unseen.discard(key)
-        shown = [key for key in keys if key not in record.unseen and not (record.stopped and key in (START, LATEST))]
-        if not record.unseen and not record.stopped:
-            shown.append(LATEST)  # it may have been held back while calls were unseen
-        changes = record.mirror.show_calls(shown, latest=not record.unseen)
-        if changes:
-            self._add(changes, record.prefix)
-            self.changed = True
+        self._show(record, self._entries_to_show(record, keys))
         for key in keys:
             if key == LATEST:
                 continue
@@ -433,11 +447,35 @@ class Tick:
                 continue
             self._judge(record, key, entry)
 
+    def _entries_to_show(self, record: WorkRecord, keys: list[str]) -> dict[str, Any]:
+        """Return what the view shall show of what the Work says of its calls.
+
+        The latest call stays the one that the Flow has made while the Work has not heard of it; and a Work that
+        the Flow has stopped stays stopped.
+        """
+        entries: dict[str, Any] = {}
+        for key in keys:
+            if key != LATEST and key not in record.unseen and (entry := record.mirror.entry(key)) is not None:
+                entries[key] = copy(entry)
+        latest = record.work._calls[LATEST]
+        if not record.unseen and not record.stopped:
+            entries[LATEST] = record.mirror.replica["calls"][LATEST]  # it may have been held back
+        elif record.stopped and latest in entries and stage_of(entries[latest]) != WorkStageStatus.STOPPED:
+            status = make_status(WorkStageStatus.STOPPED, self.now, WorkStopReasons.PENDING)
+            entries[latest] = advanced(entries[latest], status)
+        return entries
+
     def _judge(self, record: WorkRecord, key: str, entry: Entry | None) -> None:
         """Fail the app if a call that is over has failed in a way that shall."""
-        if stage_of(entry) != WorkStageStatus.FAILED or entry is None:
+        if entry is None:
             return
         status = entry["statuses"][-1]
+        if stage_of(entry) == WorkStageStatus.STOPPED:
+            if self._ending or record.phase is Phase.ENDING:
+                return
+            status = {**status, "message": f"its run was interrupted: {status.get('message', 'its process ends')}"}
+        elif stage_of(entry) != WorkStageStatus.FAILED:
+            return
         if status.get("raised", record.work._raise_exception) and not record.stopped:
             message = status.get("message", "")
             self._fail(WorkFailedError(record.name, key, status["reason"], status.get("exception", ""), message))
@@ -459,7 +497,7 @@ class Tick:
     def _record(self, work: LightningWork) -> WorkRecord:
         record = self._records.get(id(work))
         if record is None:
-            raise InvariantError(f"{work!r} has a backend that does not know it")
+            raise RuntimeError(f"{work!r} was removed from the app; attach it again to use it")
         return record
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import io
 import os
 import select
 import shutil
@@ -104,7 +105,10 @@ class ForkServer:
             gc.unfreeze()
             self._host(command, payload)
         except BaseException:
-            write_event(self._events_fd, event="failed", id=command["id"], message=traceback.format_exc())
+            if self._events_fd >= 0:
+                write_event(self._events_fd, event="failed", id=command["id"], message=traceback.format_exc())
+            else:
+                traceback.print_exc()
             leave(1)
         leave(0)
 
@@ -115,13 +119,16 @@ class ForkServer:
         sys.path[:] = command["path"]
         sys.argv[:] = command["argv"]
         for stream in (sys.stdout, sys.stderr):
-            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(line_buffering=True)
         work = unpack(payload)
         del payload
         process = WorkProcess(work, address=command["address"], token=command["token"], parent_pid=os.getppid())
 
         def ready(address: str, epoch: int) -> None:
             write_event(self._events_fd, event="ready", id=command["id"], address=address, epoch=epoch)
+            os.close(self._events_fd)  # it has nothing more to say, and shall not keep the pipe open
+            self._events_fd = -1
 
         process.run(ready)
 
@@ -154,8 +161,11 @@ def _signal_group(pid: int, signum: int) -> None:
         os.killpg(pid, signum)
     except ProcessLookupError:
         if signum != signal.SIGKILL:
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(OSError):
                 os.kill(pid, signum)
+    except PermissionError:  # something in the group has become somebody else's
+        with contextlib.suppress(OSError):
+            os.kill(pid, signum)
 
 
 def main() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,9 +23,12 @@ from lightning_grpc.runtimes.base import Exit, WorkHandle
 from lightning_grpc.runtimes.pipe import CommandReader, encode_command
 from lightning_grpc.wire.auth import new_token
 
+_log = logging.getLogger("lightning_grpc")
+
 START_DEADLINE_S = 60.0
 """A process that does not serve after this long is ended and counts as failed to start."""
 _CLOSE_DEADLINE_S = 4.0
+_WATCH_S = 0.5
 
 
 @dataclass
@@ -62,7 +67,7 @@ class LocalRuntime:
         """Take down the Work, and the surroundings its process shall have."""
         surroundings = {
             "cwd": os.getcwd(),
-            "path": [os.path.abspath(entry) if entry == "" else entry for entry in sys.path],
+            "path": [os.path.abspath(entry) for entry in map(str, sys.path)],
             "argv": sys.argv,
             "environ": dict(os.environ),
         }
@@ -94,6 +99,7 @@ class LocalRuntime:
             os.close(commands_r)
             os.close(events_w)
         asyncio.get_running_loop().add_reader(self._events_fd, self._read_events)
+        self._watch_server()
 
     async def start(self, name: str, package: bytes) -> WorkHandle:
         """Start a process for a packed Work and wait until it serves."""
@@ -111,10 +117,13 @@ class LocalRuntime:
         except TimeoutError:
             self._signal(child_id, signal.SIGKILL)
             raise RuntimeStartError(f"{name} did not serve within {START_DEADLINE_S:.0f} s of its start") from None
+        except asyncio.CancelledError:
+            self._signal(child_id, signal.SIGKILL)
+            raise
 
     async def signal(self, handle: WorkHandle, signum: int) -> None:
         """Send a signal to a Work's process group."""
-        for child_id, child in self._children.items():
+        for child_id, child in list(self._children.items()):
             if child.exited is handle.exited:
                 self._signal(child_id, signum)
 
@@ -122,26 +131,40 @@ class LocalRuntime:
         """End all Works and the fork server."""
         if self._server is None:
             return
-        for child_id in self._children:
+        for child_id in list(self._children):
             self._signal(child_id, signal.SIGKILL)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._written.wait(), _CLOSE_DEADLINE_S)
-        os_close(self._commands_fd)  # tells the fork server to end
-        server, self._server = self._server, None
         loop = asyncio.get_running_loop()
-        try:
-            await asyncio.wait_for(loop.run_in_executor(None, server.wait, _CLOSE_DEADLINE_S), _CLOSE_DEADLINE_S + 1)
-        except (subprocess.TimeoutExpired, TimeoutError):
+        loop.remove_writer(self._commands_fd)
+        commands_fd, self._commands_fd = self._commands_fd, -1
+        os.close(commands_fd)  # tells the fork server to end
+        server, self._server = self._server, None
+        if not await _ended_within(server, _CLOSE_DEADLINE_S):
             server.kill()
-            server.wait()
+            await _ended_within(server, 1.0)
         self._read_events()
+        self._server_is_gone()
         loop.remove_reader(self._events_fd)
-        os_close(self._events_fd)
+        os.close(self._events_fd)
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _watch_server(self) -> None:
+        """Notice the death of the fork server, which its Works may not tell us."""
+        if self._server is None:
+            return
+        if self._server.poll() is not None:
+            _log.error("the fork server is gone (it %s)", Exit(self._server.returncode))
+            self._server_is_gone()
+            return
+        asyncio.get_running_loop().call_later(_WATCH_S, self._watch_server)
 
     def _signal(self, child_id: int, signum: int) -> None:
         self._send({"op": "signal", "id": child_id, "signum": int(signum)})
 
     def _send(self, command: dict[str, Any], payload: bytes = b"") -> None:
+        if self._commands_fd < 0:
+            return  # closed: the fork server ends what is left
         self._written.clear()
         self._outgoing += encode_command(command, payload)
         self._write()
@@ -200,15 +223,22 @@ class LocalRuntime:
 
     def _server_is_gone(self) -> None:
         """The fork server was killed: its Works notice by themselves, but for those that cannot."""
-        for child in list(self._children.values()):
+        children, self._children = self._children, {}
+        for child in children.values():
             if child.pid is not None:
-                with contextlib.suppress(ProcessLookupError):
+                with contextlib.suppress(OSError):
                     os.killpg(child.pid, signal.SIGKILL)
             self._ended(child, Exit(-signal.SIGKILL), "the fork server is gone")
-        self._children.clear()
 
 
-def os_close(fd: int) -> None:
-    """Close a file descriptor, once."""
-    if fd >= 0:
-        os.close(fd)
+async def _ended_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Wait for a process that is not the loop's own; returns whether it has ended."""
+    loop = asyncio.get_running_loop()
+    deadline_s = loop.time() + seconds
+    pause_s = 0.002
+    while process.poll() is None:
+        if loop.time() > deadline_s:
+            return False
+        await asyncio.sleep(pause_s)
+        pause_s = min(pause_s * 2, 0.05)
+    return True

@@ -14,9 +14,10 @@ The public form of a delta is DeepDiff's, made by `to_public`; see `lightning_gr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import compress, islice, repeat
+from operator import is_not
 from typing import Any, Final
 
 from lightning_grpc.errors import ProtocolError, render_keys
@@ -102,6 +103,29 @@ def apply(document: Value, changes: Iterable[Change]) -> list[Change]:
     return [_apply(document, change) for change in changes]
 
 
+def conflate(changes: Sequence[Change]) -> list[Change]:
+    """Return fewer changes with the same effect on a document of sections and entries.
+
+    A change that sets or deletes a whole entry (a path of two keys) makes all earlier changes of that entry
+    void. Others are kept: an index means another item once items before it have come or gone.
+
+    Example:
+        >>> conflate([Set(("vars", "n"), 1), Set(("vars", "m"), 1), Set(("vars", "n"), 2)])
+        [Set(path=('vars', 'm'), value=1, old=MISSING), Set(path=('vars', 'n'), value=2, old=MISSING)]
+    """
+    decided: set[Path] = set()
+    kept: list[Change] = []
+    for change in reversed(changes):
+        entry = change.path[:2]
+        if entry in decided:
+            continue
+        kept.append(change)
+        if len(change.path) == 2 and type(change) is not Splice:
+            decided.add(entry)
+    kept.reverse()
+    return kept
+
+
 def prefixed(changes: Iterable[Change], prefix: Path) -> list[Change]:
     """Return the changes as seen from a document in which theirs stands at `prefix`."""
     return [replace(change, path=prefix + change.path) for change in changes]
@@ -124,10 +148,9 @@ def _diff(old: Value, new: Value, path: Path, changes: list[Change]) -> None:
 def _diff_dicts(old: dict[Any, Value], new: dict[Any, Value], path: Path, changes: list[Change]) -> None:
     if old.keys() != new.keys():
         changes.extend(Delete((*path, key), old[key]) for key in old.keys() - new.keys())
-    for key, value in new.items():
+    befores = map(old.get, new, repeat(MISSING))  # compared by identity in C: most entries are the same objects
+    for key, value in compress(new.items(), map(is_not, befores, new.values())):
         before = old.get(key, MISSING)
-        if before is value:
-            continue
         if before is MISSING:
             changes.append(Set((*path, key), value))
         else:

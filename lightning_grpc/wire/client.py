@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import grpc
@@ -83,7 +83,7 @@ class WorkChannel:
         """Ask the Work to end."""
         await self._unary(self._stub.Stop, work_pb.StopRequest(grace_s=grace_s, reason=reason), deadline_s)
 
-    async def state_delta(self, epoch: int, after_revision: int) -> AsyncIterator[list[Frame]]:
+    async def state_delta(self, epoch: int, after_revision: int) -> AsyncGenerator[list[Frame], None]:
         """Yield the frames of one stream, message by message, until the Work ends it.
 
         Raises:

@@ -231,7 +231,9 @@ def _decode_document(message: pb.Value) -> Document:
         type(name) is str and type(entries) is dict for name, entries in document.items()
     ):
         raise ProtocolError("a Snapshot whose document is not a dict of dicts")
-    validate(document)
+    for entries in document.values():
+        for value in entries.values():
+            validate(value)  # by itself, as where it came from
     return document
 
 

@@ -45,7 +45,7 @@ def to_error(error: grpc.RpcError, peer: str) -> LightningGrpcError:
     """
     code, details = error.code(), error.details()
     text = f"{peer}: {details or 'no details'} ({code.name})"
-    if code in _UNREACHABLE:
+    if code in _UNREACHABLE or (code is grpc.StatusCode.RESOURCE_EXHAUSTED and reason_of(error) == "QUEUE_FULL"):
         return TransportError(text)
     if code in _REFUSED:
         return ConfigurationError(f"{text}. The peer asks for the token it was started with.")

@@ -132,7 +132,7 @@ class WorkProcess:
 def leave(code: int) -> None:
     """End the process without waiting for anything but the output to be written."""
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or there is none
             stream.flush()
     os._exit(code)
 

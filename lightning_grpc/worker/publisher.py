@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from lightning_grpc.components.component import Component
 from lightning_grpc.components.work import LightningWork
@@ -19,13 +19,18 @@ CONFLATE_S = 0.002
 """While a Work keeps writing, a cut is taken this often."""
 SCAN_S = 0.005
 """While a run executes, containers are looked at this often for changes in place, if that is cheap."""
+LAZY_SCAN_S = 0.01
+"""The same when nothing was found for a while."""
 IDLE_SCAN_S = 1.0
 """The same while no run executes: a thread that the user left behind may still write."""
 EXACT_S = 1.0
 """Changes in place that ``==`` cannot see are looked for this often while a run executes, if that is cheap."""
 HEARTBEAT_S = 1.0
 """A subscriber that has nothing to receive gets a bookmark this often."""
+LONGEST_S = 1.0
+"""However much it costs, it is not put off for longer."""
 _SHARE = 0.02  # of one core, at most, for looking
+_OVERHEAD_S = 5e-5  # what a tick costs beside the cut: the timer, the loop's turn, two switches of thread
 
 
 class Publisher:
@@ -56,6 +61,7 @@ class Publisher:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._running = False
+        self._scan_s = SCAN_S
         self._exact_due_s = 0.0
         self._closed = False
         self._problem: InvalidValueError | None = None
@@ -94,9 +100,14 @@ class Publisher:
             self._exact_due_s = time.monotonic() + EXACT_S
             self.wake()
 
-    def flush(self, *, exact: bool = False) -> int:
-        """Take a cut now and publish it; returns the newest revision."""
-        changed = self._cut(exact)
+    def flush(self, *, exact: bool = False, after: Callable[[], None] | None = None) -> int:
+        """Take a cut now and publish it; returns the newest revision.
+
+        Args:
+            exact: Whether to see what ``==`` cannot; see `Cutter.cut`.
+            after: Called first, so that no other cut is taken in between.
+        """
+        changed = self._cut(exact, after)
         if changed and self._loop is not None:
             self._loop.call_soon_threadsafe(self._notify)
         return self._log.revision
@@ -156,8 +167,10 @@ class Publisher:
         self._digest_due_s = time.monotonic() + (time.thread_time() - started_s) / _SHARE
         return value
 
-    def _cut(self, exact: bool) -> bool:
+    def _cut(self, exact: bool, after: Callable[[], None] | None = None) -> bool:
         with self._lock:
+            if after is not None:
+                after()
             changes = self._cutter.cut(exact=exact)
             for problem in self._cutter.problems.values():
                 self._problem = problem.within((), self._work._title())
@@ -175,27 +188,28 @@ class Publisher:
             self._timer = None
         if self._closed:
             return
+        asleep = self._work.__dict__["_idle"]
         exact = self._running and self._cutter.has_containers and time.monotonic() >= self._exact_due_s
         started_s = time.thread_time()  # what it costs, not how long it waits for the user's thread
         changed = self._cut(exact)
-        cost_s = time.thread_time() - started_s
+        pause_s = (time.thread_time() - started_s + _OVERHEAD_S) / _SHARE
         if exact:
-            self._exact_due_s = time.monotonic() + max(EXACT_S, cost_s / _SHARE)
+            self._exact_due_s = time.monotonic() + max(EXACT_S, pause_s)
+        if not changed and not asleep:
+            self._work.__dict__["_idle"] = True
+            changed = self._cut(False)  # written between the last cut and going to sleep
         if changed:
-            self._notify()
-            self._again_in(max(CONFLATE_S, cost_s / _SHARE if self._cutter.has_containers else 0.0))
-            return
-        self._work.__dict__["_idle"] = True
-        if self._cut(False):  # written between the last cut and going to sleep
             self._work.__dict__["_idle"] = False
             self._notify()
-            self._again_in(CONFLATE_S)
+            self._scan_s = SCAN_S
+            self._again_in(max(CONFLATE_S, pause_s if self._cutter.has_containers else 0.0))
         elif self._cutter.has_containers:
-            self._again_in(max(SCAN_S if self._running else IDLE_SCAN_S, cost_s / _SHARE))
+            self._scan_s = min(self._scan_s * 1.2, LAZY_SCAN_S)
+            self._again_in(max(self._scan_s if self._running else IDLE_SCAN_S, pause_s))
 
     def _again_in(self, delay_s: float) -> None:
         assert self._loop is not None
-        self._timer = self._loop.call_later(delay_s, self._tick)
+        self._timer = self._loop.call_later(min(delay_s, LONGEST_S), self._tick)
 
     def _notify(self) -> None:
         for subscriber in self._subscribers:

@@ -65,7 +65,7 @@ class Runner:
         self._stopping = False
         self._main_thread = threading.main_thread()
         self._on_exit_called = False
-        self._entry_key = START
+        self._start_failure: dict[str, Any] | None = None
         self.finish_now: Callable[[], None] = lambda: None
 
     def submit(self, order: RunOrder) -> bool:
@@ -98,20 +98,28 @@ class Runner:
         """Handle SIGTERM, on the main thread."""
         again, self._stopping = self._stopping, True
         self._orders.put(None)
-        if self._in_user_code:
-            self._in_user_code = False
-            if not again:
-                raise WorkInterrupted
-        if again and not self._on_exit_called:
+        if not self._in_user_code:
+            return  # what this package does here is short, and looks at _stopping next
+        if not again:
+            raise WorkInterrupted
+        if not self._on_exit_called:
             self._call_on_exit()
             self.finish_now()
+
+    def forget(self) -> None:
+        """Make a process that the user's code has just forked off this one an ordinary process."""
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _hold_sigterm(False)
+        self._work.__dict__.update(_watcher=None, _idle=False)
 
     def start(self) -> None:
         """Call the ``on_start`` hook and say in the state that the Work has started."""
         entry = requested("start", f"{self._publisher.epoch}", time.time())
-        self._record(START, entry, flush=False)
+        self._record(START, entry)
         status = self._attempt(self._work.on_start, WorkStageStatus.STARTED)
-        self._record(START, advanced(entry, status))
+        if status["stage"] == WorkStageStatus.FAILED:
+            self._start_failure = status
+        self._record(START, advanced(entry, status), end=True)
 
     def work_off(self) -> None:
         """Execute orders until the process is asked to end, then call ``on_exit``."""
@@ -125,6 +133,9 @@ class Runner:
         work = self._work
         before = work.__dict__[CALLS].get(order.call_hash)
         entry = requested("run", order.call_id, order.requested_at_s or time.time(), before)
+        if self._start_failure is not None:
+            self._record(order.call_hash, advanced(entry, {**self._start_failure, "timestamp": time.time()}), end=True)
+            return
         entry = advanced(entry, make_status(WorkStageStatus.RUNNING, time.time()))
 
         def run() -> None:
@@ -133,28 +144,27 @@ class Runner:
                 raise InvalidReturnError(
                     f"{work._title()}: run() returned {result!r}; it shall return nothing. Put results into attributes."
                 )
-            problem = self._publisher.take_problem()
-            if problem is not None:
-                raise problem
 
         try:
             for name, value in order.attributes.items():
                 setattr(work, name, value)
         except Exception as error:
             status = make_status(WorkStageStatus.FAILED, time.time(), WorkFailureReasons.REFUSED, str(error))
-            self._record(order.call_hash, advanced(entry, status))
+            self._record(order.call_hash, advanced(entry, status), end=True)
             return
-        self._record(order.call_hash, entry, flush=False)
+        self._record(order.call_hash, entry)
         self._publisher.set_running(True)
         status = self._attempt(run, WorkStageStatus.SUCCEEDED)
         self._publisher.set_running(False)
-        self._record(order.call_hash, advanced(entry, status))
+        self._record(order.call_hash, advanced(entry, status), end=True)
 
-    def _record(self, key: str, entry: Entry, *, flush: bool = True) -> None:
-        """Put an entry into the state; the cut that shows its end also shows everything written before."""
-        self._work._set_calls({**self._work.__dict__[CALLS], key: entry, LATEST: key})
-        if flush:
-            self._publisher.flush(exact=True)
+    def _record(self, key: str, entry: Entry, *, end: bool = False) -> None:
+        """Put an entry into the state; the revision that shows its end also shows everything written before."""
+        calls = {**self._work.__dict__[CALLS], key: entry, LATEST: key}
+        if end:
+            self._publisher.flush(exact=True, after=lambda: self._work._set_calls(calls))
+        else:
+            self._work._set_calls(calls)
 
     def _attempt(self, code: Callable[[], None], success: str) -> dict[str, Any]:
         """Run user code and return the status it ends with."""
@@ -166,6 +176,9 @@ class Runner:
                 code()
             finally:
                 self._in_user_code = False
+            problem = self._publisher.take_problem()
+            if problem is not None:
+                raise problem
         except WorkInterrupted:
             reason = WorkStopReasons.SIGTERM_SIGNAL_HANDLER
             return make_status(WorkStageStatus.STOPPED, time.time(), reason, self._stop_reason)
@@ -213,7 +226,17 @@ def render_traceback(error: BaseException) -> str:
     return text.encode(errors="backslashreplace").decode()  # state holds no lone surrogates
 
 
+def _hold_sigterm(hold: bool) -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK if hold else signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
 def install_signal_handler(runner: Runner) -> None:
     """Make SIGTERM end the process in order; on the main thread, before any user code runs."""
     signal.signal(signal.SIGTERM, runner.handle_signal)
+    # A SIGTERM that reaches a forked process before it is an ordinary one must wait, or Python drops it.
+    os.register_at_fork(
+        before=lambda: _hold_sigterm(True),
+        after_in_parent=lambda: _hold_sigterm(False),
+        after_in_child=runner.forget,
+    )
     sys.setswitchinterval(5e-5)  # the loop's thread gets its turn soon while the user's thread spins

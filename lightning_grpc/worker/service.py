@@ -98,8 +98,7 @@ class WorkServicer:
                 attributes={name: decode_value(value) for name, value in request.attributes.items()},
                 requested_at_s=request.requested_at_s,
             )
-            validate([*order.args, *order.kwargs.values(), *order.attributes.values()])
-            self._check_attributes(order)
+            self._check(order)
         except LightningGrpcError as error:
             await abort(context, grpc.StatusCode.INVALID_ARGUMENT, "ARGUMENT_INVALID", str(error))
         try:
@@ -123,7 +122,9 @@ class WorkServicer:
         self.stop(request.grace_s, request.reason)
         return work_pb.StopResponse()
 
-    def _check_attributes(self, order: RunOrder) -> None:
+    def _check(self, order: RunOrder) -> None:
+        for value in (*order.args, *order.kwargs.values(), *order.attributes.values()):
+            validate(value)
         for name in order.attributes:
             if name not in self.work._declared:
                 raise LightningGrpcError(f"{self.work.name} has no attribute {name}")

@@ -7,12 +7,12 @@ import contextlib
 import os
 import signal
 import time
+from pathlib import Path
 
 import psutil
 
 import lightning_grpc as L
-from lightning_grpc.coordinator.inbox import Inbox
-from lightning_grpc.coordinator.supervisor import Link
+from lightning_grpc.coordinator.backlog import CONFLATE_FROM, Backlog
 from lightning_grpc.runtimes.base import WorkHandle
 from lightning_grpc.runtimes.local import LocalRuntime
 from lightning_grpc.wire.client import WorkChannel
@@ -185,10 +185,12 @@ class Flood(L.LightningWork):
         self.number = 0
         self.text = ""
 
-    def run(self, n):
+    def run(self, n, done=""):
         for number in range(n):
             self.text = "x" * 10_000 + str(number)
             self.number = number
+        if done:
+            Path(done).touch()
 
 
 def test_a_subscriber_that_reads_nothing_costs_no_memory_and_ends_converged():
@@ -236,44 +238,72 @@ def test_a_subscriber_that_reads_nothing_costs_no_memory_and_ends_converged():
     asyncio.run(check())
 
 
-def test_a_flow_that_is_busy_has_a_bounded_backlog(monkeypatch):
-    inboxes = []
+def test_a_flow_that_was_busy_sees_the_newest_state_at_once_from_a_bounded_backlog(monkeypatch, tmp_path):
+    taken = []
+    take = Backlog.take
 
-    class WatchedInbox(Inbox):
-        def __init__(self):
-            super().__init__()
-            self.waiting = 0
-            self.most = 0
-            inboxes.append(self)
-
-        def put(self, event, taken=None):
-            self.waiting += 1
-            self.most = max(self.most, self.waiting)
-            super().put(event, taken)
-
-        def take(self, timeout_s):
-            events = super().take(timeout_s)
-            self.waiting -= len(events)
-            return events
+    def watched_take(backlog):
+        frames = take(backlog)
+        taken.append(len(frames))
+        return frames
 
     class Flow(L.LightningFlow):
         def __init__(self):
             super().__init__()
             self.work = Flood()
-            self.rested = False
+            self.numbers = []
 
         def run(self):
-            self.work.run(300_000)
-            if self.work.number > 0 and not self.rested:
-                self.rested = True
+            self.work.run(100_000, str(tmp_path / "done"))
+            if self.work.number > 0:
                 deadline = time.monotonic() + DEADLINE_S
-                while inboxes[0].waiting < Link.MAX_UNREAD and time.monotonic() < deadline:
+                while not (tmp_path / "done").exists() and time.monotonic() < deadline:
                     time.sleep(0.01)
+                self.numbers.append(self.work.number)
             if self.work.has_succeeded:
                 self.stop()
 
-    monkeypatch.setattr("lightning_grpc.coordinator.loop.Inbox", WatchedInbox)
+    monkeypatch.setattr(Backlog, "take", watched_take)
     flow = Flow()
     L.LightningApp(flow).run()
-    assert Link.MAX_UNREAD <= inboxes[0].most <= Link.MAX_UNREAD + 5
-    assert flow.work.number == 299_999
+    assert max(taken) <= 2 * CONFLATE_FROM
+    assert flow.work.number == 99_999
+    assert len(flow.numbers) < 50  # few looks, each a large step
+
+
+def test_last_words_are_heard_however_busy_the_flow_is(tmp_path):
+    class Farewell(L.LightningWork):
+        def __init__(self):
+            super().__init__(parallel=True)
+            self.count = 0
+            self.last = ""
+
+        def run(self):
+            while True:
+                self.count += 1
+
+        def on_exit(self):
+            self.last = f"good bye at {self.count}"
+            (tmp_path / "gone").touch()
+
+    class Flow(L.LightningFlow):
+        def __init__(self):
+            super().__init__()
+            self.work = Farewell()
+            self.stopped = False
+
+        def run(self):
+            self.work.run()
+            if self.work.count > 1000 and not self.stopped:
+                self.stopped = True
+                self.work.stop()
+                deadline = time.monotonic() + DEADLINE_S
+                while not (tmp_path / "gone").exists() and time.monotonic() < deadline:
+                    time.sleep(0.01)
+            if self.work.last:
+                self.stop()
+
+    flow = Flow()
+    L.LightningApp(flow).run()
+    assert flow.work.last == f"good bye at {flow.work.count}"
+    assert flow.work.has_stopped
