@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from lightning_grpc.components.component import Component
+    from lightning_grpc.components.component import Component, Node
     from lightning_grpc.components.work import LightningWork
 
 
@@ -22,11 +22,11 @@ class Backend(Protocol):
     def stop(self, works: Iterable[LightningWork]) -> None:
         """End the Works' processes; their statuses say stopped at once."""
 
-    def attached(self, component: Component) -> None:
-        """Take a component, with all below it, into the app; it is in the tree already."""
+    def attached(self, node: Node) -> None:
+        """Take a node, with all components below it, into the app; it is in the tree already."""
 
-    def detached(self, component: Component) -> None:
-        """Stop and forget a component with all below it; it has left the tree already."""
+    def detached(self, node: Node) -> None:
+        """Stop and forget a node with all components below it; it is still in the tree."""
 
     def retired(self, component: Component, attribute: str) -> None:
         """Drop an attribute from a component's state; a child component has taken its name."""

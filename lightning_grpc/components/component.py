@@ -53,6 +53,11 @@ class Node:
         parent = self._parent
         return "root" if parent is None else f"{parent.name}.{self._key}"
 
+    @property
+    def state(self) -> dict[str, Any]:
+        """The state of the node and of all below it; fresh."""
+        return {}
+
     def _children_by_key(self) -> Iterator[tuple[str, Node]]:
         """Yield what stands directly below, in a stable order."""
         return iter(())

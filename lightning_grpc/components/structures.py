@@ -245,16 +245,14 @@ def announce(child: Node) -> None:
     """Tell the app, if there is one, about a node that has taken its place."""
     backend = child._find_backend()
     if backend is not None:
-        for component in components_below(child):
-            backend.attached(component)
+        backend.attached(child)
 
 
 def detach(child: Node) -> None:
     """Take a node out of the tree; the app, if there is one, stops and forgets what is below it."""
     backend = child._find_backend()
     if backend is not None:
-        for component in list(components_below(child)):
-            backend.detached(component)
+        backend.detached(child)
     child._unlink()
 
 

@@ -8,7 +8,6 @@ from functools import wraps
 from typing import Any
 
 from lightning_grpc.components.calls import (
-    LATEST,
     call_hash,
     has_timed_out,
     latest_entry,
@@ -21,9 +20,9 @@ from lightning_grpc.components.compute import BuildConfig, CloudCompute
 from lightning_grpc.components.status import WorkStageStatus, WorkStatus
 from lightning_grpc.errors import ChildError, MissingRunError
 from lightning_grpc.state.cut import CALLS
-from lightning_grpc.state.values import CONTAINERS, copy
+from lightning_grpc.state.values import CONTAINERS
 
-_LINKS = frozenset({"_parent", "_backend", "_watcher", "_idle", "_made_with", "run"})
+_LINKS = frozenset({"_parent", "_backend", "_watcher", "_idle", "_made_with", "_done_here", "run"})
 """What a Work leaves behind when it is handed to another process."""
 
 
@@ -383,13 +382,13 @@ def _gate(work: LightningWork) -> Callable[..., None]:
         backend = work._find_backend()
         if backend is not None:
             return backend.call(work, args, kwargs)
-        calls = work.__dict__[CALLS]
-        key = call_hash(copy(args), copy(kwargs)) if work._cache_calls else None
-        if key in calls:
-            return None
-        run(work, *args, **kwargs)
-        if key is not None:
-            work._set_calls({**calls, LATEST: None, key: {"name": "run", "call_id": "", "statuses": []}})
+        if not work._cache_calls:
+            return run(work, *args, **kwargs)
+        key = call_hash(args, kwargs)
+        done: set[str] = work.__dict__.setdefault("_done_here", set())
+        if key not in done:
+            run(work, *args, **kwargs)
+            done.add(key)
         return None
 
     return gate

@@ -59,7 +59,7 @@ from lightning_grpc.coordinator.mirror import Mirror
 from lightning_grpc.coordinator.record import PassLedger, Phase, WorkRecord
 from lightning_grpc.errors import FlowSuspended, ProtocolError, RuntimeStartError, WorkFailedError
 from lightning_grpc.state.cut import Cutter
-from lightning_grpc.state.delta import Change, prefixed
+from lightning_grpc.state.delta import Change, Delete, Set, prefixed
 from lightning_grpc.state.subscription import Delta, Frame, Snapshot
 from lightning_grpc.state.values import Path, copy
 
@@ -105,26 +105,40 @@ class Tick:
         self.changed = True
         self.failure: Exception | None = None
         self.end_signal: int | None = None
-        root.__dict__["_backend"] = self
-        for component in components_below(root):
-            self.attached(component)
+        self.attached(root)
 
     # What components ask for (the Backend protocol).
 
-    def attached(self, component: Component) -> None:
-        """Take a component in."""
+    def attached(self, node: Node) -> None:
+        """Take in a node with all below it."""
+        for component in components_below(node):
+            self._take_in(component)
+        if node is not self._root:
+            self.changes.append(Set(document_path(node), node.state))
+            self.changed = True
+
+    def detached(self, node: Node) -> None:
+        """Stop and forget a node, with all below it, that is about to leave the tree."""
+        for component in list(components_below(node)):
+            self._let_go(component)
+        self.changes.append(Delete(document_path(node), node.state))
+        self.changed = True
+        self.urge()
+
+    def _take_in(self, component: Component) -> None:
         prefix = document_path(component)
         if isinstance(component, LightningWork):
             record = WorkRecord(component, component.name, prefix, Mirror(component))
             self._records[id(component)] = record
             self._by_name[record.name] = record
         elif isinstance(component, LightningFlow):
-            self._flows[id(component)] = (component, prefix, Cutter(component.__dict__, component._declared))
-        component.__dict__.update(_watcher=self._note, _backend=self if component is self._root else None)
-        self._note(component)
+            cutter = Cutter(component.__dict__, component._declared)
+            cutter.cut()
+            self._flows[id(component)] = (component, prefix, cutter)
+        backend = self if component is self._root else None
+        component.__dict__.update(_watcher=self._note, _idle=True, _backend=backend)
 
-    def detached(self, component: Component) -> None:
-        """Stop and forget a component that leaves the tree."""
+    def _let_go(self, component: Component) -> None:
         record = self._records.pop(id(component), None)
         if record is not None:
             self._end_process(record, "it was removed from the app")
@@ -135,7 +149,6 @@ class Tick:
         self._flows.pop(id(component), None)
         self._dirty.pop(id(component), None)
         component.__dict__.update(_watcher=None, _idle=False, _backend=self)
-        self.changed = True
 
     def retired(self, component: Component, attribute: str) -> None:
         """Drop an attribute whose name a child component has taken."""
@@ -501,10 +514,9 @@ class Tick:
         return record
 
 
-def document_path(component: Component) -> Path:
-    """Return where a component's document stands in the app's, such as ``("works", "w")``."""
+def document_path(node: Node) -> Path:
+    """Return where a node's document stands in the app's, such as ``("works", "w")``."""
     path: Path = ()
-    node: Node = component
     while node._parent is not None:
         path = (kind_of(node), node._key, *path)
         node = node._parent
