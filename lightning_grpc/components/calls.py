@@ -22,6 +22,7 @@ from typing import Any
 
 from lightning_grpc.components.status import (
     FINAL_STAGES,
+    UNREACHABLE,
     CacheCallsKeys,
     WorkFailureReasons,
     WorkStageStatus,
@@ -107,6 +108,22 @@ def advanced(entry: Entry, status: Status) -> Entry:
 def stage_of(entry: Entry | None) -> str:
     """Return the stage an entry has reached; not_started without one."""
     return str(entry["statuses"][-1]["stage"]) if entry else WorkStageStatus.NOT_STARTED
+
+
+def unreachable(entry: Entry, now: float, message: str) -> Entry:
+    """Return the entry with a status that says, at the same stage, that its Work is not heard."""
+    status = make_status(stage_of(entry), now, UNREACHABLE, message)
+    return {**entry, "statuses": [*entry["statuses"], status]}
+
+
+def is_unreachable(entry: Entry) -> bool:
+    """Tell whether an entry has a status that says that its Work is not heard."""
+    return any(status.get("reason") == UNREACHABLE for status in entry["statuses"])
+
+
+def reachable(entry: Entry) -> Entry:
+    """Return the entry without such statuses."""
+    return {**entry, "statuses": [status for status in entry["statuses"] if status.get("reason") != UNREACHABLE]}
 
 
 def is_finished(entry: Entry | None, call_id: str) -> bool:

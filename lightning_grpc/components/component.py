@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lightning_grpc.errors import InvalidValueError, NotInitializedError, UndeclaredAttributeError
-from lightning_grpc.state.cut import CALLS
-from lightning_grpc.state.values import PLAIN, Value, copy, validate
+from lightning_grpc.state.cut import ASSIGNED, CALLS
+from lightning_grpc.state.values import CONTAINERS, PLAIN, Value, copy, validate
 
 if TYPE_CHECKING:
     from lightning_grpc.components.backend import Backend
@@ -101,6 +101,7 @@ class Component(Node, metaclass=ComponentMeta):
         fields["_backend"] = None
         fields[CALLS] = calls
         fields["_changes"] = {}
+        fields[ASSIGNED] = set()
 
     def __setattr__(self, name: str, value: Any) -> None:
         if type(value) in PLAIN and name in self._declared:
@@ -134,7 +135,10 @@ class Component(Node, metaclass=ComponentMeta):
             validate(value, (name,))
         except InvalidValueError as problem:
             raise problem.within((), self._title()) from None
-        self.__dict__[name] = value
+        fields = self.__dict__
+        fields[name] = value
+        if type(value) in CONTAINERS:
+            fields[ASSIGNED].add(name)
         if self._idle and self._watcher is not None:
             self._watcher(self)
 

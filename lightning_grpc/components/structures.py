@@ -139,7 +139,7 @@ class Dict(Structure, dict[str, T]):
         items: Flows, Works or structures, by key. Keys are str without dots.
     """
 
-    def __init__(self, **items: T) -> None:
+    def __init__(self, /, **items: T) -> None:
         super().__init__()
         self.update(items)
 
@@ -156,7 +156,7 @@ class Dict(Structure, dict[str, T]):
         super().__setitem__(key, item)
         announce(item)
 
-    def update(self, *others: Any, **items: T) -> None:
+    def update(self, /, *others: Any, **items: T) -> None:
         """Add components."""
         for key, item in dict(*others, **items).items():
             self[key] = item

@@ -1,9 +1,9 @@
 """What has been heard of a Work's state and not yet been taken by the Flow's thread.
 
 A Flow that is slow shall see the newest state when it looks, not an old one, and what it has not looked at
-shall cost little memory. So the stream is always read, and what piles up is conflated: several revisions
-become one delta with their combined effect. Changes inside containers cannot be conflated; when there are
-too many of them, the backlog is given up for a snapshot.
+shall cost little memory. So the stream is always read, and what piles up is conflated: of many writes of an
+attribute the last one stays. Changes inside containers cannot be conflated; when there are too many of
+them, the backlog is given up for a snapshot.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from lightning_grpc.state.delta import Change, conflate
+from lightning_grpc.state.delta import conflate
 from lightning_grpc.state.subscription import Bookmark, Delta, Frame, Snapshot
 
 CONFLATE_FROM = 64
@@ -58,19 +58,17 @@ class Backlog:
 
 
 def conflated(frames: Sequence[Frame]) -> list[Frame]:
-    """Return fewer frames with the same effect: nothing before the last snapshot, one delta, the last bookmark."""
+    """Return fewer frames with the same effect.
+
+    Kept are: the last snapshot and nothing before it, of the deltas what still matters, and the last bookmark if
+    nothing comes after it. What is left of a delta stays a delta of its own: its changes fit its own base only.
+    """
     start = max((i for i, frame in enumerate(frames) if isinstance(frame, Snapshot)), default=0)
-    kept: list[Frame] = []
-    changes: list[Change] = []
-    last: Frame | None = None
-    for frame in frames[start:]:
-        if isinstance(frame, Snapshot):
-            kept.append(frame)
-        elif isinstance(frame, Delta):
-            changes += frame.changes
-        last = frame
-    if changes and last is not None:
-        kept.append(Delta(last.epoch, last.revision, conflate(changes)))
-    if isinstance(last, Bookmark):
-        kept.append(last)
+    deltas = [frame for frame in frames[start:] if isinstance(frame, Delta)]
+    kept: list[Frame] = [frame for frame in frames[start : start + 1] if isinstance(frame, Snapshot)]
+    for delta, changes in zip(deltas, conflate([delta.changes for delta in deltas]), strict=True):
+        if changes:
+            kept.append(Delta(delta.epoch, delta.revision, changes))
+    if frames and isinstance(frames[-1], Bookmark):
+        kept.append(frames[-1])
     return kept

@@ -93,7 +93,7 @@ class EndRequested:
     signal: int
 
 
-Event = (
+WorkEvent = (
     WorkStarted
     | WorkStartFailed
     | FramesReceived
@@ -102,8 +102,8 @@ Event = (
     | WorkExited
     | WorkUnreachable
     | WorkReachable
-    | EndRequested
 )
+Event = WorkEvent | EndRequested
 
 
 # Commands, to the supervisor.

@@ -38,7 +38,7 @@ class Coordinator:
         idle_interval_s: The root is run at least this often, so that Flows that look at the clock or at files
             make progress.
         on_stage: Told about every stage the app reaches.
-        on_changes: Given the changes of the app's document after every tick that had any.
+        on_changes: Given every delta of the app's document, after the tick in which it came.
 
     Threads: All on the thread that calls `run`; signals are handled if that is the main thread.
     """
@@ -127,10 +127,11 @@ class Coordinator:
     def _flush(self) -> None:
         """Hand out what has come together: commands to the supervisor, changes to the log."""
         self._send_commands()
-        changes = self._tick.take_changes()
-        if changes and not self._deaf:
+        deltas = self._tick.take_changes()
+        if deltas and not self._deaf:
             try:
-                self._on_changes(changes)
+                for changes in deltas:
+                    self._on_changes(changes)
             except Exception as error:
                 self._deaf = True
                 self._finish(AppStage.FAILED, error)

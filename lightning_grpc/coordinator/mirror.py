@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lightning_grpc.components.calls import Calls, Entry
+from lightning_grpc.components.calls import LATEST, Calls, Entry
 from lightning_grpc.components.work import LightningWork
 from lightning_grpc.errors import ProtocolError
 from lightning_grpc.state.cut import CALLS, Cutter
@@ -54,19 +54,26 @@ class Mirror:
         Raises:
             ProtocolError: The changes do not fit the replica.
         """
+        for change in changes:
+            section, key = (*change.path, None, None)[:2]
+            if section not in self.replica or type(key) is not str:
+                raise ProtocolError(f"a change at {change.path!r}, where no attribute and no call can be")
         self._digest.touch(change.path for change in changes)
         shown: list[Change] = []
         calls: list[str] = []
-        for change in apply(self.replica, changes):
-            section, key = change.path[0], change.path[1]
+        for change in changes:  # one after the other: each is shown on the base that it was made for
+            (done,) = apply(self.replica, [change])
+            section, key = done.path[0], str(done.path[1])
             if section == "calls":
-                calls.append(str(key))
+                calls.append(key)
             else:
-                shown += self._show(str(key), change)
+                shown += self._show(key, done)
         return shown, calls
 
     def replace(self, document: Document) -> tuple[list[Change], list[str]]:
-        """Take over a snapshot; returns what `apply` does."""
+        """Take over a snapshot; returns what `apply` does, and raises it."""
+        if document.keys() != self.replica.keys() or LATEST not in document["calls"]:
+            raise ProtocolError(f"a document with the sections {sorted(document)} that is not a Work's")
         return self.apply(diff(self.replica, document))
 
     def verify(self, digest: int) -> bool:
@@ -84,6 +91,11 @@ class Mirror:
             raise problem.within((), self._work._title())
         self._written.update(str(change.path[1]) for change in changes if change.path[0] == "vars")
         return changes
+
+    @property
+    def has_containers(self) -> bool:
+        """Whether the component has an attribute that the Flow can change without assigning it."""
+        return self._cutter.has_containers
 
     def take_written(self) -> dict[str, Value]:
         """Return, once, the attributes the Flow has written and the Work does not know of."""
@@ -128,7 +140,9 @@ class Mirror:
         self._cutter.publish(name, value)
         if len(change.path) == 2 and type(change) is Set and published is change.old:
             return [change]
-        return [] if published is not MISSING and same(published, value) else [Set(("vars", name), value, published)]
+        if published is not MISSING and same(published, value):
+            return []
+        return [Set(("vars", name), copy(value), published)]  # the replica's own goes on changing
 
     def _follow(self, name: str, change: Change) -> None:
         """Make the change of a container in the component too, in place, so that the Flow's references stay good."""

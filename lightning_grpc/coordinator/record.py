@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from lightning_grpc.components.work import LightningWork
 from lightning_grpc.coordinator.mirror import Mirror
+from lightning_grpc.state.delta import Change, prefixed
 from lightning_grpc.state.values import Path
 
 
@@ -61,6 +62,29 @@ class WorkRecord:
     unreachable: bool = False
     lost_track: bool = False
     resyncs: int = 0
+
+
+class Journal:
+    """Collects the deltas of the app's document, each on the base of the one before.
+
+    Attributes:
+        deltas: What was collected since it was last taken.
+        changed: Whether something has happened that the root Flow should see; set by whoever finds it so.
+    """
+
+    def __init__(self) -> None:
+        self.deltas: list[list[Change]] = []
+        self.changed = True
+
+    def add(self, changes: list[Change], prefix: Path) -> None:
+        """Add the changes of one revision of a component's document, which stands at `prefix` in the app's."""
+        if changes:
+            self.deltas.append(prefixed(changes, prefix) if prefix else changes)
+
+    def take(self) -> list[list[Change]]:
+        """Return, once, the deltas."""
+        deltas, self.deltas = self.deltas, []
+        return deltas
 
 
 class PassLedger:

@@ -21,7 +21,7 @@ import gc
 import marshal
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, compress
+from itertools import chain, compress, repeat
 from operator import eq, is_not
 from typing import Any
 
@@ -31,6 +31,9 @@ from lightning_grpc.state.values import CONTAINERS, Document, Value, copy, same,
 
 CALLS = "_calls"
 """The attribute that holds a component's calls; in the document it is the section ``calls``."""
+
+ASSIGNED = "_assigned"
+"""The attribute that holds the names of attributes to which a container was assigned since the last cut."""
 
 _SHALLOW: dict[type, Callable[[Any], Any]] = {list: list.copy, dict: dict.copy}
 _FORMAT = 2  # of marshal: without references, so that no two places share an object when read back
@@ -42,7 +45,7 @@ class Cutter:
     """Takes cuts of one component and keeps the document they amount to.
 
     Args:
-        live: The component's ``__dict__``. `live` is read only.
+        live: The component's ``__dict__``. It is only read, but for ``live["_assigned"]``, which is emptied.
         names: The attributes that are state. The calls in ``live["_calls"]`` are state too; they are replaced
             as a whole whenever one changes, never mutated.
 
@@ -58,6 +61,7 @@ class Cutter:
         self._live = live
         self._get = live.__getitem__
         self._vars: dict[Any, Value] = {}
+        self._names: dict[str, None] = {}
         self.document: Document = {"vars": self._vars, "calls": {}}
         self.problems: dict[str, InvalidValueError] = {}
         self._nested: set[str] = set()  # containers that were seen to hold containers
@@ -73,12 +77,13 @@ class Cutter:
 
     def declare(self, name: str) -> None:
         """Take one more attribute into the state; the next cut reports it as added."""
-        self._vars[name] = MISSING
+        self._names[name] = None
         self._scalars.append(name)
 
     def forget(self, name: str) -> list[Change]:
         """Drop an attribute from the state; returns the change that says so."""
-        before = self._vars.pop(name)
+        before = self._vars.pop(name, MISSING)
+        self._names.pop(name, None)
         self._categorize()
         return [] if before is MISSING else [Delete(("vars", name), before)]
 
@@ -87,9 +92,11 @@ class Cutter:
         if name == CALLS:
             self.document["calls"] = value
             return
-        was_container = type(self._vars.get(name, MISSING)) in CONTAINERS
+        is_new = name not in self._names
+        was_container = type(self._vars.get(name)) in CONTAINERS
+        self._names[name] = None
         self._vars[name] = value
-        if was_container is not (type(value) in CONTAINERS):
+        if is_new or was_container is not (type(value) in CONTAINERS):
             self._categorize()
 
     def cut(self, *, exact: bool = False) -> list[Change]:
@@ -104,6 +111,10 @@ class Cutter:
         """
         self.problems.clear()
         suspects = set(self._containers) if exact else set()
+        assigned = self._live.get(ASSIGNED)
+        if assigned:  # an equal value of other types may have been assigned: look closer
+            self._live[ASSIGNED] = set()
+            suspects |= assigned & self._names.keys()
         for _ in range(_ATTEMPTS):
             instant = self._take(suspects)
             if instant is not None:
@@ -178,9 +189,9 @@ class Cutter:
             self.document["calls"] = values[0]
         scalars, values = scalars[1:], values[1:]
         recategorize = False
-        changed = map(is_not, values, map(variables.__getitem__, scalars))
+        changed = map(is_not, values, map(variables.get, scalars, repeat(MISSING)))
         for name, value in compress(zip(scalars, values, strict=True), changed):
-            before = variables[name]
+            before = variables.get(name, MISSING)
             if before is MISSING or not same(before, value):
                 changes.append(Set(("vars", name), value, before))
             variables[name] = value
@@ -192,7 +203,7 @@ class Cutter:
 
     def _publish_container(self, name: str, value: Value, changes: list[Change]) -> bool:
         """Publish the copy of a container; tell whether the attribute's category changed."""
-        before = self._vars[name]
+        before = self._vars.get(name, MISSING)
         try:
             validate(value, (name,))
         except InvalidValueError as problem:
@@ -203,7 +214,7 @@ class Cutter:
         else:
             found = diff(before, value, ("vars", name))
             changes += found
-            if not found and name in self._nested:
+            if not found and (name in self._nested or type(value) is tuple):
                 value = self._relinked(name, value)
         self._vars[name] = value
         return (type(before) in CONTAINERS) is not (type(value) in CONTAINERS)
@@ -219,7 +230,7 @@ class Cutter:
     def _categorize(self) -> None:
         self._containers = [name for name, value in self._vars.items() if type(value) in CONTAINERS]
         containers = set(self._containers)
-        self._scalars = [CALLS, *(name for name in self._vars if name not in containers)]
+        self._scalars = [CALLS, *(name for name in self._names if name not in containers)]
 
 
 def _hides_containers(value: Value | bytes) -> bool:

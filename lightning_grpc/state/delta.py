@@ -103,25 +103,29 @@ def apply(document: Value, changes: Iterable[Change]) -> list[Change]:
     return [_apply(document, change) for change in changes]
 
 
-def conflate(changes: Sequence[Change]) -> list[Change]:
-    """Return fewer changes with the same effect on a document of sections and entries.
+def conflate(deltas: Sequence[Sequence[Change]]) -> list[list[Change]]:
+    """Return, delta by delta, the changes that still matter when all are applied.
 
     A change that sets or deletes a whole entry (a path of two keys) makes all earlier changes of that entry
     void. Others are kept: an index means another item once items before it have come or gone.
 
     Example:
-        >>> conflate([Set(("vars", "n"), 1), Set(("vars", "m"), 1), Set(("vars", "n"), 2)])
-        [Set(path=('vars', 'm'), value=1, old=MISSING), Set(path=('vars', 'n'), value=2, old=MISSING)]
+        >>> conflate([[Set(("vars", "n"), 1), Set(("vars", "m"), 1)], [Set(("vars", "n"), 2)]])
+        [[Set(path=('vars', 'm'), value=1, old=MISSING)], [Set(path=('vars', 'n'), value=2, old=MISSING)]]
     """
-    decided: set[Path] = set()
-    kept: list[Change] = []
-    for change in reversed(changes):
-        entry = change.path[:2]
-        if entry in decided:
-            continue
-        kept.append(change)
-        if len(change.path) == 2 and type(change) is not Splice:
-            decided.add(entry)
+    decided: dict[Path, type] = {}
+    kept: list[list[Change]] = []
+    for delta in reversed(deltas):
+        kept.append([])
+        for change in reversed(delta):
+            entry, is_whole = change.path[:2], len(change.path) == 2 and type(change) is not Splice
+            by = decided.get(entry)
+            # What was set and deleted is set and deleted again, or there might be nothing to delete.
+            if by is None or (by is Delete and is_whole and type(change) is Set):
+                kept[-1].append(change)
+                if is_whole:
+                    decided[entry] = type(change)
+        kept[-1].reverse()
     kept.reverse()
     return kept
 

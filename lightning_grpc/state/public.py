@@ -23,13 +23,14 @@ def to_public(changes: Iterable[Change]) -> PublicDelta:
     """Return changes in DeepDiff's form.
 
     Args:
-        changes: Changes that carry what they replaced, as `apply` and `diff` return them.
+        changes: The changes of one revision, which carry what they replaced, as `apply` and `diff` return them.
+            Changes of several revisions may build on each other, which this form cannot say.
 
     Returns:
         A fresh dict with the keys ``values_changed``, ``type_changes``, ``dictionary_item_added``,
         ``dictionary_item_removed``, ``iterable_item_added`` and ``iterable_item_removed``, as far as
-        there are any. Paths whose keys DeepDiff's path strings cannot tell apart (a key with both kinds
-        of quotes) are listed under ``unrepresentable`` instead, as lists of keys.
+        there are any. Paths with keys that DeepDiff cannot read back (with both kinds of quotes, or like
+        ``__x__``) are listed under ``unrepresentable`` instead, as lists of keys.
 
     Example:
         >>> to_public([Set(("vars", "n"), 2, 1)])
@@ -54,6 +55,8 @@ def render_path(path: Path) -> str | None:
     for key in path:
         if type(key) is int:
             parts.append(f"[{key}]")
+        elif str(key).startswith("__") and str(key).endswith("__"):
+            return None  # DeepDiff refuses them, as attributes that must not be touched
         elif "'" not in str(key):
             parts.append(f"['{key}']")
         elif '"' not in str(key):

@@ -140,7 +140,10 @@ def _validate_keys(value: dict[Any, Any], path: Path) -> None:
 
 
 def _describe(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:  # its own code, of which nothing is known
+        text = "an object that cannot be printed"
     if len(text) > 60:
         text = f"{text[:57]}..."
     kind = type(value)

@@ -102,7 +102,7 @@ def decode_change(message: pb.Change) -> Change:
         return Set(path, decode_value(message.set))
     if operation == "delete" and path:
         return Delete(path)
-    if operation == "splice":
+    if operation == "splice" and path:
         splice = message.splice
         return Splice(path, splice.index, splice.removed, list(_decode_items(splice.items)))
     raise ProtocolError("a Change without a path or an operation")
@@ -231,9 +231,12 @@ def _decode_document(message: pb.Value) -> Document:
         type(name) is str and type(entries) is dict for name, entries in document.items()
     ):
         raise ProtocolError("a Snapshot whose document is not a dict of dicts")
-    for entries in document.values():
-        for value in entries.values():
-            validate(value)  # by itself, as where it came from
+    try:
+        for entries in document.values():
+            for value in entries.values():
+                validate(value)  # by itself, as where it came from
+    except InvalidValueError as error:
+        raise ProtocolError(f"a Snapshot in which {error}") from None
     return document
 
 
