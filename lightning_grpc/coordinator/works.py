@@ -50,7 +50,7 @@ from lightning_grpc.coordinator.events import (
     WorkUnreachable,
 )
 from lightning_grpc.coordinator.mirror import Mirror
-from lightning_grpc.coordinator.record import Journal, PassLedger, Phase, WorkRecord
+from lightning_grpc.coordinator.record import Journal, PassLedger, Phase, Rota, WorkRecord
 from lightning_grpc.errors import FlowSuspended, ProtocolError, RuntimeStartError, WorkFailedError
 from lightning_grpc.state.subscription import Delta, Frame, Snapshot
 from lightning_grpc.state.values import Path, copy
@@ -58,8 +58,6 @@ from lightning_grpc.state.values import Path, copy
 _log = logging.getLogger("lightning_grpc")
 Packer = Callable[[LightningWork], bytes]
 
-_LOOKS = 8
-"""Mirrors that are looked at after each run for what the Flow has changed in place."""
 _LOST_STAGES = frozenset(
     {WorkStageStatus.NOT_STARTED, WorkStageStatus.STARTED, WorkStageStatus.PENDING, WorkStageStatus.RUNNING}
 )
@@ -85,7 +83,7 @@ class Works:
         self._records: dict[int, WorkRecord] = {}
         self._by_name: dict[str, WorkRecord] = {}
         self._leaving: dict[int, WorkRecord] = {}  # removed from the app, by the incarnation that is ending
-        self._unlooked: list[int] = []
+        self._rota = Rota()
         self._last_call_id = 0
         self._last_incarnation = 0
         self._ending = False
@@ -111,7 +109,7 @@ class Works:
 
     def cut(self, identities: Iterable[int]) -> None:
         """Take in what the Flow has written on some Works, and on a few more that are due to be looked at."""
-        for identity in [*identities, *self._next_to_look_at()]:
+        for identity in [*identities, *self._rota.next(self._records)]:
             record = self._records.get(identity)
             if record is not None:
                 record.work.__dict__["_idle"] = True
@@ -200,16 +198,6 @@ class Works:
     def has_processes(self) -> bool:
         """Whether any Work's process is there, or on its way."""
         return bool(self._leaving) or any(record.phase is not Phase.ABSENT for record in self._records.values())
-
-    def _next_to_look_at(self) -> list[int]:
-        """Return some Works with containers, each in its turn: a Flow may have changed one in place, without a word.
-
-        A few at a time, so that a run costs no more with many Works than with few.
-        """
-        if not self._unlooked:
-            self._unlooked = [each for each, record in self._records.items() if record.mirror.has_containers]
-        due, self._unlooked = self._unlooked[-_LOOKS:], self._unlooked[:-_LOOKS]
-        return due
 
     # Calls.
 
@@ -312,9 +300,8 @@ class Works:
             return
         record.unreachable = False
         calls = record.work._calls
-        self._show(
-            record, {key: reachable(calls[key]) for key in calls if key != LATEST and is_unreachable(calls[key])}
-        )
+        shown = [key for key in calls if key != LATEST and is_unreachable(calls[key])]
+        self._show(record, {key: reachable(calls[key]) for key in shown})
 
     def _fail(self, failure: Exception) -> None:
         if self.failure is None and not self._ending:

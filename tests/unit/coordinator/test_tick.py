@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tick_harness import App, Flow, Root, Work, whole_document
+from tick_harness import App, Flow, Root, Work
 
 from lightning_grpc.components.calls import LATEST
 from lightning_grpc.components.structures import Dict, List
@@ -339,7 +339,7 @@ def test_a_tree_whose_flow_was_run_directly_can_be_run_as_an_app():
 
 
 def test_a_removed_work_cannot_be_used_and_says_so():
-    app = App(Root(items=[Work()]), follow=False)
+    app = App(Root(items=[Work()]))
     gone = app.root.items.pop()
     for use in (gone.run, gone.start, gone.stop):
         with pytest.raises(RuntimeError, match="was removed from the app"):
@@ -775,7 +775,7 @@ def test_a_mirror_that_lost_track_is_made_anew_once_from_a_snapshot(nonsense):
     assert work.counter == 1
     process.tell_frames(process.snapshot())
     assert work.counter == 2
-    app.document = whole_document(app.root)
+    app.document = app.root.state
     app.follow = True
     process.write(counter=3)
     process.tell_frames(process.bookmark())
@@ -885,7 +885,7 @@ def test_the_works_later_write_wins():
     work.table = {"flow": 1}
     app.run()
     app.processes["root.w"].orders[0].attributes.clear()  # as if it had been written after the call
-    app.tick._by_name["root.w"].mirror.take_written()
+    app.tick._works._by_name["root.w"].mirror.take_written()
     work.counter = 6
     work.items.append(6)
     work.table["more"] = 1
@@ -1220,7 +1220,7 @@ def grow(root):
 
 
 def test_a_work_attached_during_run_is_started_by_its_call():
-    app = App(Root(grow, late=None), follow=False)
+    app = App(Root(grow, late=None))
     app.run()
     assert [command.work for command in app.sent(StartWork)] == ["root.late"]
     assert app.packages[-1]["vars"]["counter"] == 5
@@ -1239,7 +1239,7 @@ def test_a_tree_attached_during_run_is_taken_in_as_a_whole():
         for work in root.child.works():
             work.run()
 
-    app = App(Root(body), follow=False)
+    app = App(Root(body))
     app.run()
     names = ["root.child.w", "root.child.items.0", "root.child.items.1"]
     assert [command.work for command in app.sent(StartWork)] == names
@@ -1259,8 +1259,20 @@ def test_a_tree_attached_during_run_is_taken_in_as_a_whole():
         ({}, lambda root: setattr(root, "many", [Work(), Flow(n=1)])),
         ({"items": List()}, lambda root: root.items.append(Work())),
         ({"table": Dict()}, lambda root: root.table.update(k=Flow(n=1))),
+        ({"grid": List()}, lambda root: root.grid.append(List(Work()))),
+        ({}, lambda root: (setattr(root, "child", Flow(n=1)), setattr(root.child, "n", 2))),
     ],
-    ids=["work", "work for None", "flow", "flow with a work", "list", "item of a list", "item of a dict"],
+    ids=[
+        "work",
+        "work for None",
+        "flow",
+        "flow with a work",
+        "list",
+        "item of a list",
+        "item of a dict",
+        "list in a list",
+        "flow that is written at once",
+    ],
 )
 def test_a_component_that_is_attached_is_told_of_with_all_its_state(attributes, attach):
     def body(root):
@@ -1291,7 +1303,7 @@ def test_a_component_that_is_removed_is_told_of(attributes, remove):
 
 
 def test_a_removed_work_is_stopped_and_forgotten():
-    app = App(Root(items=[Work(parallel=True), Work(parallel=True)]), follow=False)
+    app = App(Root(items=[Work(parallel=True), Work(parallel=True)]))
     gone = app.root.items[0]
     app.root._body = lambda root: [work.run() for work in root.items]
     app.run()
@@ -1306,7 +1318,7 @@ def test_a_removed_work_is_stopped_and_forgotten():
 
 
 def test_a_removed_work_may_come_back_as_another_incarnation():
-    app = App(Root(table={"k": Work(parallel=True)}), follow=False)
+    app = App(Root(table={"k": Work(parallel=True)}))
     old = app.processes["root.table.k"]
     app.root._body = lambda root: root.table["k"].run()
     app.run()

@@ -150,7 +150,7 @@ class AnApp(RuleBasedStateMachine):
         assert self.app.resyncs == []
         for name in NAMES:
             if process := self.process(name):
-                assert same(self.app.tick._by_name[name].mirror.replica, process.document)
+                assert same(self.app.tick._works._by_name[name].mirror.replica, process.document)
 
     @invariant()
     @precondition(lambda self: hasattr(self, "app"))
@@ -180,7 +180,7 @@ class AnApp(RuleBasedStateMachine):
             while process.is_alive and process.orders:
                 process.execute()
         for name, work in self.works.items():
-            assert app.tick._by_name[name].outstanding == {}
+            assert app.tick._works._by_name[name].outstanding == {}
             entries = [entry for key, entry in work.state["calls"].items() if key.startswith("run:")]
             assert all(entry["statuses"][-1]["stage"] in FINAL_STAGES for entry in entries)
         before = {name: copy(work.state["calls"]) for name, work in self.works.items()}

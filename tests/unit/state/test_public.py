@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import deepdiff
@@ -63,24 +64,13 @@ def histories(draw):
     return [within_the_limits_of_deepdiff(revision) for revision in history]
 
 
-def changes_of(history):
-    document = copy(history[0])
-    return [change for revision in history[1:] for change in apply(document, diff(document, revision))]
-
-
 @given(histories())
-def test_deepdiff_applies_the_changes_of_several_revisions_as_one_delta(history):
-    assert same(applied_by_deepdiff(to_public(changes_of(history)), history[0]), history[-1])
-
-
-def test_deepdiff_applies_a_call_that_was_asked_for_and_has_begun_in_one_delta():
-    history = [{"calls": {}}, {"calls": {"run:1": {"statuses": [0]}}}, {"calls": {"run:1": {"statuses": [0, 1]}}}]
-    assert applied_by_deepdiff(to_public(changes_of(history)), history[0]) == history[-1]
-
-
-def test_deepdiff_applies_a_key_that_was_removed_and_added_again_in_one_delta():
-    history = [{"a": 1}, {}, {"a": 2}]
-    assert applied_by_deepdiff(to_public(changes_of(history)), history[0]) == history[-1]
+def test_deepdiff_applies_the_deltas_of_several_revisions_one_after_the_other(history):
+    state = history[0]
+    for before, after in itertools.pairwise(history):
+        document = copy(before)
+        state = applied_by_deepdiff(to_public(apply(document, diff(before, after))), state)
+    assert same(state, history[-1])
 
 
 @pytest.mark.parametrize(
