@@ -40,16 +40,18 @@ class Copy:
     """A copy of an app's state, made once and kept up to date by the app's deltas."""
 
     def __init__(self, app):
-        self.app = app
         self.state = app.root.state
         app.add_delta_listener(self.take)
 
     def take(self, delta):
         print(delta)
         self.state += Delta(delta, raise_errors=True)
-        verdict = "equals" if self.state == self.app.root.state else "differs from"
-        print(f"  The copy, with this delta applied, {verdict} the app's state.")
 
 
 app = L.LightningApp(Flow())
-copy = Copy(app)
+
+if __name__ == "__main__":
+    copy = Copy(app)
+    app.run()
+    verdict = "equals" if copy.state == app.root.state else "differs from"
+    print(f"The copy, made of {app.revision} deltas, {verdict} the app's state.")

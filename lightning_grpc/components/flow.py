@@ -33,7 +33,7 @@ class LightningFlow(Component):
     Threads:
         A Flow belongs to the thread that runs the app.
 
-    Source: the seed document on LightningFlow; the API of Lightning Apps 2.3.
+    Source: Lightning Apps 2.3, its documentation of LightningFlow.
 
     Example:
         >>> class RootFlow(LightningFlow):

@@ -14,7 +14,7 @@ def pretty_state(state: dict[str, Any]) -> dict[str, Any]:
     Returns:
         A fresh dict; attribute values are shared with `state`.
 
-    Source: the seed document on communication.
+    Source: Lightning Apps 2.3, its documentation of communication between components.
 
     Example:
         >>> pretty_state({"vars": {"_url": "", "counter": 1}, "calls": {}, "works": {}})

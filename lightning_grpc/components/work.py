@@ -55,7 +55,7 @@ class LightningWork(Component):
         In the Work's process, attributes may be written by any thread of it. In the Flow's process, only
         by the thread that runs the Flow.
 
-    Source: the seed document on communication; the API of Lightning Apps 2.3.
+    Source: Lightning Apps 2.3, its documentation of communication between components.
 
     Example:
         >>> class Counter(LightningWork):
@@ -288,6 +288,11 @@ class LightningWork(Component):
     def has_timeout(self) -> bool:
         """Whether the latest call has failed by timeout."""
         return has_timed_out(self.status)
+
+    @property
+    def num_timeouts(self) -> int:
+        """How often in a row the latest call has failed by timeout."""
+        return self.status.count if self.has_timeout else 0
 
     @property
     def num_successes(self) -> int:

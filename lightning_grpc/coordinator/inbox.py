@@ -12,7 +12,7 @@ class Inbox:
     """A queue of events with one reader.
 
     It needs no bound of its own: each Work has at most one item for its state in it, however much that is (see
-    `lightning_grpc.coordinator.supervisor.Backlog`), and few other events in the life of a process.
+    `lightning_grpc.coordinator.backlog.Backlog`), and few other events in the life of a process.
 
     Threads: `put` on any thread, `take` on the reader's.
     """

@@ -180,7 +180,7 @@ class Works:
                 self._process_is_gone(record, WorkFailureReasons.PROCESS_DIED, f"its process {event.how}")
             case StateLost():
                 self._process_is_gone(record, WorkFailureReasons.PROTOCOL_ERROR, event.message)
-                self._end_process_of(record, event.message)
+                self.commands.append(StopWork(record.name, record.incarnation, event.message))
             case RunRefused():
                 self._refused(record, event)
             case WorkUnreachable():
@@ -247,10 +247,7 @@ class Works:
     def _end_process(self, record: WorkRecord, reason: str) -> None:
         if record.phase in (Phase.STARTING, Phase.SERVING):
             record.phase = Phase.ENDING
-            self._end_process_of(record, reason)
-
-    def _end_process_of(self, record: WorkRecord, reason: str) -> None:
-        self.commands.append(StopWork(record.name, record.incarnation, reason))
+            self.commands.append(StopWork(record.name, record.incarnation, reason))
 
     def _process_is_gone(self, record: WorkRecord, reason: str, message: str) -> None:
         was_asked_to = record.phase is Phase.ENDING

@@ -11,7 +11,7 @@ scalar and compares every container with its published copy at one instant. If a
 second such call reads the scalars again together with copies of what differs. What this rests on, and
 what holds on free-threaded builds, is ADR 0002.
 
-Cost: about a microsecond for ten scalars; a container costs a comparison per cut, which takes the
+Cost: a few microseconds for ten scalars; a container costs a comparison per cut, which takes the
 identity shortcut for every leaf, and a copy only when it differs.
 """
 

@@ -5,7 +5,7 @@
 `deepdiff.Delta` can apply it. It is made from the changes directly, which takes microseconds; nothing
 here imports deepdiff, and nothing is ever loaded from this form.
 
-Source: the seed document on communication between components; DeepDiff's documentation of ``Delta``.
+Source: Lightning Apps' documentation of communication between components; DeepDiff's of ``Delta``.
 """
 
 from __future__ import annotations

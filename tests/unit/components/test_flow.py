@@ -275,7 +275,7 @@ def test_state_dict_is_the_state_without_the_children():
     assert state["flows"] == state["works"] == state["structures"] == {}
 
 
-# Reloading, as the seed document shows it.
+# Reloading, as the documentation of LightningFlow shows it.
 
 
 class WorkReload(LightningWork):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from strategies import dict_pairs, edited, mutable_parts, values
 
@@ -14,15 +14,22 @@ from lightning_grpc.state.values import copy, same
 
 @st.composite
 def list_pairs(draw):
-    """Two lists, one made from the other by cutting and pasting runs of items that repeat a lot."""
+    """Two lists, one made from the other by cutting, pasting and retyping items that repeat a lot."""
     items = st.sampled_from([0, 1, True, 1.0, "a", (1,), float("nan")]) | st.lists(st.integers(0, 1), max_size=2)
-    before = draw(st.lists(items, max_size=30))
+    before = draw(st.lists(items, min_size=draw(st.sampled_from([0, 0, 12])), max_size=30))
     after = list(before)
     for _ in range(draw(st.integers(1, 3))):
         start = draw(st.integers(0, len(after)))
         stop = draw(st.integers(start, len(after)))
         after[start:stop] = draw(st.lists(items, max_size=15))
+        if after and draw(st.booleans()):
+            after[draw(st.integers(-len(after), -1))] = draw(st.sampled_from([0, False, 1, True, 1.0]))
     return before, after
+
+
+# What is easily lost: a tail that only looks the same, and one behind many neighbours that changed.
+LOOKALIKE_TAIL = [0, 1], [0, 7, True]
+TAIL_BEHIND_MANY = [*range(10), 100, 5], [*range(10, 20), 100, 5, 7]
 
 
 def undone(change):
@@ -35,6 +42,9 @@ def undone(change):
 
 
 @given(dict_pairs() | list_pairs())
+@example(LOOKALIKE_TAIL)
+@example(TAIL_BEHIND_MANY)
+@example(TAIL_BEHIND_MANY[::-1])
 def test_applying_the_difference_gives_the_new_value(pair):
     before, after = pair
     document = copy(before)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import documents, edited_documents, pairs, permuted, values
 
+from lightning_grpc.state import digest as digest_module
 from lightning_grpc.state.delta import apply, diff
 from lightning_grpc.state.digest import Digest, canonical, digest
 from lightning_grpc.state.values import copy, same
@@ -100,3 +101,17 @@ def test_the_digest_does_not_depend_on_the_order_of_keys(document):
 def test_documents_that_differ_have_different_digests(data, document):
     other = data.draw(edited_documents(copy(document)))
     assert (digest(document) == digest(other)) == same(document, other)
+
+
+def test_an_entry_that_has_not_changed_is_not_hashed_again(monkeypatch):
+    hashed = []
+    monkeypatch.setattr(digest_module, "entry_hash", lambda section, key, value: hashed.append(key) or 1)
+    document = {"vars": {"a": 1, "b": 2}, "calls": {}}
+    followed = Digest(document)
+    followed.value()
+    hashed.clear()
+    document["vars"]["a"] = 3
+    followed.touch([("vars", "a"), ("vars", "a", "x")])
+    followed.value()
+    followed.value()
+    assert hashed == ["a"]

@@ -72,6 +72,7 @@ REFUSED = {
     "default dict": collections.defaultdict(int),
     "lone surrogate": "a\ud800b",
     "surrogate pair in two halves": "\ud83d\ude00",
+    "lone surrogate key": {"a\ud800": 1},
     "float key": {1.0: "a"},
     "bool key": {True: "a"},
     "bool key among others": {"a": 1, 2: 3, False: 4},
