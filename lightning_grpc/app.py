@@ -18,6 +18,7 @@ from lightning_grpc.runtimes.base import Runtime
 from lightning_grpc.runtimes.local import LocalRuntime
 from lightning_grpc.state.delta import Change
 from lightning_grpc.state.public import PublicDelta, to_public
+from lightning_grpc.worker.publisher import STATE_LIMIT_BYTES
 
 _log = logging.getLogger("lightning_grpc")
 
@@ -35,6 +36,8 @@ class LightningApp:
         info: Stored; about the app's web page.
         root_path: Stored; where a proxy shows the app.
         idle_interval_s: The root Flow is run at least this often, in seconds.
+        state_limit_bytes: How large the state of one Work may be, about; a value that would make it larger is an
+            error in that Work, and what was there before stays.
 
     Raises:
         MissingRunError: The root Flow has no ``run``.
@@ -54,6 +57,7 @@ class LightningApp:
         root_path: str = "",
         *,
         idle_interval_s: float = 1.0,
+        state_limit_bytes: int = STATE_LIMIT_BYTES,
     ) -> None:
         if log_level not in ("debug", "info"):
             raise ConfigurationError(f"Log Level should be in ['debug', 'info']. Found {log_level}")
@@ -70,6 +74,9 @@ class LightningApp:
             raise ConfigurationError(f"idle_interval_s is a time in seconds above 0, not {idle_interval_s}")
         self._root = root
         self._idle_interval_s = idle_interval_s
+        if state_limit_bytes <= 0:
+            raise ConfigurationError(f"state_limit_bytes is a size in bytes above 0, not {state_limit_bytes}")
+        self._state_limit_bytes = state_limit_bytes
         self._listeners: list[DeltaListener] = []
         self._revision = 0
         self._has_run = False
@@ -104,7 +111,7 @@ class LightningApp:
         _prepare_logging(self.log_level)
         coordinator = Coordinator(
             self._root,
-            runtime or LocalRuntime(),
+            runtime or LocalRuntime(state_limit_bytes=self._state_limit_bytes),
             idle_interval_s=self._idle_interval_s,
             on_stage=self._reach,
             on_changes=self._publish,

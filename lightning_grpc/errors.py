@@ -7,6 +7,7 @@
      |    +-- NotInitializedError       (AttributeError)
      |    +-- UndeclaredAttributeError  (AttributeError)
      |    +-- InvalidValueError         (AttributeError)
+     |    |    +-- StateTooLargeError
      |    +-- ChildError                (AttributeError)
      |    +-- MissingRunError           (TypeError)
      |    +-- InvalidReturnError        (RuntimeError)
@@ -116,6 +117,18 @@ class InvalidValueError(DefinitionError, AttributeError):
 
 class ChildError(DefinitionError, AttributeError):
     """A component was attached where none may be, or an attached one was replaced."""
+
+
+class StateTooLargeError(InvalidValueError):
+    """A value would make a Work's state larger than it may be."""
+
+    def __str__(self) -> str:
+        owner = f"{self.component}: " if self.component else ""
+        return f"{owner}{render_keys(self.path)} {self.reason}"
+
+    def within(self, prefix: Path, component: str = "") -> StateTooLargeError:
+        """Return the same finding seen from the component that holds the value."""
+        return StateTooLargeError((*prefix, *self.path), self.reason, component or self.component)
 
 
 class MissingRunError(DefinitionError, TypeError):

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lightning_grpc.errors import InvalidValueError, NotInitializedError, UndeclaredAttributeError
-from lightning_grpc.state.cut import ASSIGNED, CALLS
-from lightning_grpc.state.values import CONTAINERS, PLAIN, Value, copy, validate
+from lightning_grpc.state.cut import ASSIGNED, CALLS, too_large
+from lightning_grpc.state.values import CONTAINERS, PLAIN, Value, copy, size_bytes, validate
 
 if TYPE_CHECKING:
     from lightning_grpc.components.backend import Backend
@@ -136,6 +136,9 @@ class Component(Node, metaclass=ComponentMeta):
         except InvalidValueError as problem:
             raise problem.within((), self._title()) from None
         fields = self.__dict__
+        limit = fields.get("_state_limit_bytes", 0)
+        if limit and type(value) is str and (size := size_bytes(value)) > limit:
+            raise too_large(name, size, size, limit).within((), self._title())
         fields[name] = value
         if type(value) in CONTAINERS:
             fields[ASSIGNED].add(name)

@@ -123,7 +123,13 @@ class ForkServer:
                 stream.reconfigure(line_buffering=True)
         work = unpack(payload)
         del payload
-        process = WorkProcess(work, address=command["address"], token=command["token"], parent_pid=os.getppid())
+        process = WorkProcess(
+            work,
+            address=command["address"],
+            token=command["token"],
+            parent_pid=os.getppid(),
+            state_limit_bytes=command["state_limit_bytes"],
+        )
 
         def ready(address: str, epoch: int) -> None:
             write_event(self._events_fd, event="ready", id=command["id"], address=address, epoch=epoch)

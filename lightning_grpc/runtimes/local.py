@@ -22,6 +22,7 @@ from lightning_grpc.runtimes import transfer
 from lightning_grpc.runtimes.base import Exit, WorkHandle
 from lightning_grpc.runtimes.pipe import CommandReader, encode_command
 from lightning_grpc.wire.auth import new_token
+from lightning_grpc.worker.publisher import STATE_LIMIT_BYTES
 
 _log = logging.getLogger("lightning_grpc")
 
@@ -46,10 +47,14 @@ class LocalRuntime:
     directory, ``sys.path`` and ``sys.argv`` of the coordinator as they are when the Work is packed; their output
     goes where the coordinator's goes.
 
+    Args:
+        state_limit_bytes: How large a Work's state may be, about.
+
     Threads: `pack` on any thread; the rest on the coordinator's loop, which `prepare` must be called on first.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, state_limit_bytes: int = STATE_LIMIT_BYTES) -> None:
+        self._state_limit_bytes = state_limit_bytes
         self.token: str | None = new_token()
         self._directory = ""
         self._server: subprocess.Popen[bytes] | None = None
@@ -66,6 +71,7 @@ class LocalRuntime:
     def pack(self, work: LightningWork) -> bytes:
         """Take down the Work, and the surroundings its process shall have."""
         surroundings = {
+            "state_limit_bytes": self._state_limit_bytes,
             "cwd": os.getcwd(),
             "path": [os.path.abspath(entry) for entry in map(str, sys.path)],
             "argv": sys.argv,

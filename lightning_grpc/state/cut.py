@@ -25,9 +25,9 @@ from itertools import chain, compress, repeat
 from operator import eq, is_not
 from typing import Any
 
-from lightning_grpc.errors import InvalidValueError, InvariantError
+from lightning_grpc.errors import InvalidValueError, InvariantError, StateTooLargeError
 from lightning_grpc.state.delta import MISSING, Change, Delete, Set, diff
-from lightning_grpc.state.values import CONTAINERS, Document, Value, copy, same, validate
+from lightning_grpc.state.values import CONTAINERS, Document, Value, copy, same, size_bytes, validate
 
 CALLS = "_calls"
 """The attribute that holds a component's calls; in the document it is the section ``calls``."""
@@ -49,6 +49,9 @@ class Cutter:
         names: The attributes that are state. The calls in ``live["_calls"]`` are state too; they are replaced
             as a whole whenever one changes, never mutated.
 
+        limit_bytes: What all texts and containers may take together, about; 0 for no limit. A value that would go
+            beyond is not published and is a problem.
+
     Attributes:
         document: ``{"vars": {...}, "calls": {...}}`` as of the last cut. Read it, do not keep parts of it.
         problems: Attribute name to error, for values found at the last cut that state cannot hold (put
@@ -57,13 +60,15 @@ class Cutter:
     Threads: One at a time; the writer of `live` needs no part in it.
     """
 
-    def __init__(self, live: dict[str, Any], names: Iterable[str]) -> None:
+    def __init__(self, live: dict[str, Any], names: Iterable[str], *, limit_bytes: int = 0) -> None:
         self._live = live
         self._get = live.__getitem__
         self._vars: dict[Any, Value] = {}
         self._names: dict[str, None] = {}
         self.document: Document = {"vars": self._vars, "calls": {}}
         self.problems: dict[str, InvalidValueError] = {}
+        self._limit_bytes = limit_bytes
+        self._sizes: dict[str, int] = {}
         self._nested: set[str] = set()  # containers that were seen to hold containers
         self._scalars: list[str] = [CALLS]  # read by identity; the calls are replaced whole, so they are too
         self._containers: list[str] = []
@@ -192,6 +197,8 @@ class Cutter:
         changed = map(is_not, values, map(variables.get, scalars, repeat(MISSING)))
         for name, value in compress(zip(scalars, values, strict=True), changed):
             before = variables.get(name, MISSING)
+            if type(value) is str and not self._fits(name, value):
+                continue
             if before is MISSING or not same(before, value):
                 changes.append(Set(("vars", name), value, before))
             variables[name] = value
@@ -209,6 +216,8 @@ class Cutter:
         except InvalidValueError as problem:
             self.problems[name] = problem
             return False
+        if not self._fits(name, value):
+            return False
         if before is MISSING:
             changes.append(Set(("vars", name), value))
         else:
@@ -218,6 +227,18 @@ class Cutter:
                 value = self._relinked(name, value)
         self._vars[name] = value
         return (type(before) in CONTAINERS) is not (type(value) in CONTAINERS)
+
+    def _fits(self, name: str, value: Value) -> bool:
+        """Tell whether the state stays within its limit with a new value; if not, it is a problem."""
+        if not self._limit_bytes:
+            return True
+        size = size_bytes(value)
+        total = sum(self._sizes.values()) - self._sizes.get(name, 0) + size
+        if total > self._limit_bytes:
+            self.problems[name] = too_large(name, size, total, self._limit_bytes)
+            return False
+        self._sizes[name] = size
+        return True
 
     def _relinked(self, name: str, value: Value) -> Value:
         """Return an equal value that shares the live one's leaves, so that nan compares by identity again."""
@@ -231,6 +252,15 @@ class Cutter:
         self._containers = [name for name, value in self._vars.items() if type(value) in CONTAINERS]
         containers = set(self._containers)
         self._scalars = [CALLS, *(name for name in self._names if name not in containers)]
+
+
+def too_large(name: str, size: int, total: int, limit: int) -> StateTooLargeError:
+    """Return the error for a value that makes the state too large."""
+    reason = (
+        f"takes {size / (1 << 20):.1f} MiB and would make the state {total / (1 << 20):.1f} MiB, above its limit of "
+        f"{limit / (1 << 20):.1f} MiB (LightningApp(state_limit_bytes=...)); keep large data in files"
+    )
+    return StateTooLargeError((name,), reason)
 
 
 def _hides_containers(value: Value | bytes) -> bool:

@@ -8,6 +8,7 @@ dict's keys is kept where a value travels whole; it is not part of the value.
 
 from __future__ import annotations
 
+import marshal
 import math
 from collections.abc import Iterable
 from itertools import compress
@@ -107,6 +108,15 @@ def copy(value: Value) -> Value:
     if kind is tuple:
         return tuple([copy(item) for item in value]) if _nests(value) else value
     return value
+
+
+def size_bytes(value: Value) -> int:
+    """Return about how many bytes a value takes when it is written down; found in C, in time linear in it."""
+    if type(value) is str:
+        return len(value) if value.isascii() else len(value.encode(errors="surrogatepass"))
+    if type(value) in CONTAINERS:
+        return len(marshal.dumps(value, 2))
+    return value.bit_length() // 8 + 1 if type(value) is int else 8
 
 
 def describe_type(value: Value) -> str:

@@ -15,7 +15,7 @@ from lightning_grpc.components.work import LightningWork
 from lightning_grpc.errors import ConfigurationError, LightningGrpcError
 from lightning_grpc.wire.protocol import WORK_SERVICE
 from lightning_grpc.wire.server import Server
-from lightning_grpc.worker.publisher import Publisher
+from lightning_grpc.worker.publisher import STATE_LIMIT_BYTES, Publisher
 from lightning_grpc.worker.runner import Runner, install_signal_handler
 from lightning_grpc.worker.service import WorkServicer
 
@@ -36,9 +36,18 @@ class WorkProcess:
         address: Where to listen.
         token: What callers must carry; None for no token.
         parent_pid: If given, the process ends when that parent is gone.
+        state_limit_bytes: How large the Work's state may be, about.
     """
 
-    def __init__(self, work: LightningWork, *, address: str, token: str | None, parent_pid: int | None = None) -> None:
+    def __init__(
+        self,
+        work: LightningWork,
+        *,
+        address: str,
+        token: str | None,
+        parent_pid: int | None = None,
+        state_limit_bytes: int = STATE_LIMIT_BYTES,
+    ) -> None:
         refuse_free_threading()
         work.__dict__.pop("run", None)  # in here, run is the user's own
         work._internal_ip = work._internal_ip or "127.0.0.1"
@@ -46,7 +55,7 @@ class WorkProcess:
         self._token = token
         self._parent_pid = parent_pid
         self.epoch = time.time_ns()
-        self._publisher = Publisher(work, self.epoch)
+        self._publisher = Publisher(work, self.epoch, limit_bytes=state_limit_bytes)
         self._runner = Runner(work, self._publisher)
         self._runner.finish_now = self._leave_at_once
         self._servicer = WorkServicer(work, self._publisher, self._runner, self._begin_end)

@@ -15,6 +15,8 @@ from lightning_grpc.state.digest import Digest
 from lightning_grpc.state.log import Log
 from lightning_grpc.wire import codec
 
+STATE_LIMIT_BYTES = 64 << 20
+"""How large a Work's state may be unless the app says otherwise."""
 CONFLATE_S = 0.002
 """While a Work keeps writing, a cut is taken this often."""
 SCAN_S = 0.005
@@ -43,17 +45,19 @@ class Publisher:
     Args:
         work: The Work, with all its attributes declared.
         epoch: This incarnation of it.
+        limit_bytes: How large its state may be, about; 0 for no limit.
 
     Threads:
         Made on any thread. `start` and `subscribe` belong to the loop; `flush`, `wake` and `set_running` may be
         called by any thread. A lock keeps cuts apart; the threads that write attributes take none.
     """
 
-    def __init__(self, work: LightningWork, epoch: int) -> None:
+    def __init__(self, work: LightningWork, epoch: int, *, limit_bytes: int = 0) -> None:
         self.epoch = epoch
         self._work = work
         self._lock = threading.Lock()
-        self._cutter = Cutter(work.__dict__, work._declared)
+        work.__dict__["_state_limit_bytes"] = limit_bytes
+        self._cutter = Cutter(work.__dict__, work._declared, limit_bytes=limit_bytes)
         self._digest = Digest(self._cutter.document)
         self._digest_due_s = 0.0
         self._log: Log[bytes] = Log()
@@ -64,7 +68,6 @@ class Publisher:
         self._scan_s = SCAN_S
         self._exact_due_s = 0.0
         self._closed = False
-        self._problem: InvalidValueError | None = None
         self.flush()
 
     @property
@@ -112,12 +115,12 @@ class Publisher:
             self._loop.call_soon_threadsafe(self._notify)
         return self._log.revision
 
-    def take_problem(self) -> InvalidValueError | None:
-        """Return, once, what state cannot hold and was put into a container, behind the assignment's check."""
-        if self._cutter.has_containers:
-            self.flush()
-        problem, self._problem = self._problem, None
-        return problem
+    def find_problem(self) -> InvalidValueError | None:
+        """Take a cut, and return what it finds that state cannot hold: in a container, or too large."""
+        self.flush()
+        with self._lock:
+            problem = next(iter(self._cutter.problems.values()), None)
+        return problem.within((), self._work._title()) if problem else None
 
     async def subscribe(self, after_revision: int) -> AsyncIterator[bytes]:
         """Yield the serialized messages of one subscriber's stream.
@@ -172,8 +175,6 @@ class Publisher:
             if after is not None:
                 after()
             changes = self._cutter.cut(exact=exact)
-            for problem in self._cutter.problems.values():
-                self._problem = problem.within((), self._work._title())
             if not changes:
                 return False
             self._digest.touch(change.path for change in changes)

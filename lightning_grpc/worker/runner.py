@@ -176,7 +176,7 @@ class Runner:
                 code()
             finally:
                 self._in_user_code = False
-            problem = self._publisher.take_problem()
+            problem = self._publisher.find_problem()
             if problem is not None:
                 raise problem
         except WorkInterrupted:

@@ -243,8 +243,12 @@ def test_stop_sends_the_last_revision_and_ends_the_process():
             follower = Follower(channel, handle)
             await channel.run("1", "run:1", (60.0,), {}, {})
             await follower.follow_until(lambda f: f.a > 100)
+            stopped = asyncio.create_task(
+                follower.follow_until(lambda f: f.document["calls"]["run:1"]["statuses"][-1]["stage"] == "stopped")
+            )
+            await asyncio.sleep(0)  # the stream is opened first
             await channel.stop(3.0, "the test is over")
-            await follower.follow_until(lambda f: f.document["calls"]["run:1"]["statuses"][-1]["stage"] == "stopped")
+            await stopped
             assert follower.document["calls"]["run:1"]["statuses"][-1]["message"] == "the test is over"
             assert (await asyncio.wait_for(handle.exited, DEADLINE_S)).code == 0
 
