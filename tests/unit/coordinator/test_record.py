@@ -1,11 +1,15 @@
-"""The ledger of a pass: how often an uncached blocking call may return."""
+"""The ledger of a pass, the journal of an app, and the rota of its Works."""
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tick_harness import Flow, Work
 
-from lightning_grpc.coordinator.record import PassLedger
+from lightning_grpc.coordinator.mirror import Mirror
+from lightning_grpc.coordinator.record import Journal, PassLedger, Rota, WorkRecord
+from lightning_grpc.state.delta import Set
 
 CALLS = [("root.a", "run:1"), ("root.a", "run:2"), ("root.b", "run:1")]
 
@@ -58,3 +62,41 @@ def test_calls_are_counted_by_work_and_arguments():
     ledger.finished("root.a", "run:1")
     assert not ledger.may_return("root.b", "run:1")
     assert not ledger.may_return("root.a", "run:2")
+
+
+def test_the_journal_keeps_deltas_apart_and_gives_them_out_once():
+    journal = Journal()
+    journal.add([Set(("vars", "n"), 1)], ("works", "w"))
+    journal.add([], ("works", "w"))
+    journal.add([Set(("vars", "n"), 2)], ())
+    assert journal.take() == [[Set(("works", "w", "vars", "n"), 1)], [Set(("vars", "n"), 2)]]
+    assert journal.take() == []
+
+
+def records(count):
+    root = Flow(works=[Work() for _ in range(count)])
+    return {
+        number: WorkRecord(work, work.name, (), Mirror(work)) for number, work in enumerate(root.works.works, start=1)
+    }
+
+
+@pytest.mark.parametrize("count", [1, 8, 9, 20, 33])
+def test_every_work_is_looked_at_in_its_turn_and_few_at_a_time(count):
+    rota, works = Rota(), records(count)
+    turns = -(-count // Rota.LOOKS)
+    for _ in range(3):
+        looked_at = [rota.next(works) for _ in range(turns)]
+        assert all(len(each) <= Rota.LOOKS for each in looked_at)
+        assert sorted(number for each in looked_at for number in each) == list(works)
+
+
+def test_works_that_come_and_go_are_looked_at_too():
+    rota, works = Rota(), records(20)
+    rota.next(works)
+    works = records(30)
+    looked_at = {number for _ in range(8) for number in rota.next(works)}
+    assert looked_at == set(works)
+
+
+def test_nobody_is_looked_at_if_nobody_is_there():
+    assert Rota().next({}) == []

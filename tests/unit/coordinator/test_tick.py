@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import deepdiff
 import pytest
-from tick_harness import App, Flow, Root, Work
+from tick_harness import App, Flow, Root, Work, essence
 
 from lightning_grpc.components.calls import LATEST
 from lightning_grpc.components.structures import Dict, List
@@ -22,16 +23,17 @@ from lightning_grpc.coordinator.events import (
     WorkStartFailed,
     WorkUnreachable,
 )
-from lightning_grpc.coordinator.tick import Tick, document_path
+from lightning_grpc.coordinator.tick import Tick
 from lightning_grpc.errors import (
     FlowSuspended,
     InvalidValueError,
     RuntimeStartError,
     WorkFailedError,
 )
-from lightning_grpc.state.delta import Set, Splice
+from lightning_grpc.state.delta import Set, Splice, apply
+from lightning_grpc.state.public import to_public
 from lightning_grpc.state.subscription import Bookmark, Delta, Snapshot
-from lightning_grpc.state.values import same
+from lightning_grpc.state.values import copy, same
 
 
 def app_of(body=None, *, options=None, **attributes):
@@ -932,6 +934,39 @@ def test_a_container_the_flow_changed_in_place_is_the_works_again_when_the_work_
     assert app.document["works"]["w"]["vars"]["items"] == [1, 2]
 
 
+@pytest.mark.parametrize("others", [0, 30])
+def test_the_works_later_write_wins_over_what_the_flow_changed_in_place_however_many_works_there_are(others):
+    def body(root):
+        if root.w.items == [1]:
+            root.w.items.append("from the flow")
+
+    root = Root(body, w=Work(), others=List(*[Work() for _ in range(others)]))
+    app = App(root, follow=False)
+    process = app.processes["root.w"]
+    process.write(items=[1])
+    app.run()
+    process.edit(lambda variables: variables["items"].append(2))
+    for _ in range(10):
+        app.run()
+    assert root.w.items == [1, 2]
+    app.root._body = calls(())
+    app.settle()
+    assert app.runs_ordered[0].attributes == {}
+
+
+def test_what_the_flow_changed_in_place_is_told_of_in_the_end_however_many_works_there_are():
+    def body(root):
+        if not root.works.works[0].items:
+            for work in root.works.works:
+                work.items.append("from the flow")
+
+    app = App(Root(body, works=List(*[Work() for _ in range(30)])), follow=False)
+    for _ in range(10):
+        app.run()
+        apply(app.document, app.changes)
+    assert same(essence(app.document), essence(app.root.state))
+
+
 def test_the_flows_reference_to_a_mirrors_container_stays_good():
     _, work, process = app_of()
     process.write(items=[1], table={"a": {"b": [1]}})
@@ -991,12 +1026,47 @@ def test_a_change_inside_a_container_is_told_as_such():
     assert app.changes == [Splice(("works", "w", "vars", "items"), 100, 0, [100])]
 
 
-def test_the_path_of_a_document_is_its_place_in_the_state():
-    root = Root(child=Flow(items=List(Dict(k=Work()))))
-    assert document_path(root) == ()
-    assert document_path(root.child) == ("flows", "child")
-    path = document_path(root.child.items[0]["k"])
-    assert path == ("flows", "child", "structures", "items", "structures", "0", "works", "k")
+def test_deepdiff_applies_every_delta_of_the_app_one_after_the_other():
+    def body(root):
+        root.seen.append(root._begun)
+        if root._begun == 3:
+            root.late = Work(parallel=True)
+            root.items.append(Flow(n=[1]))
+        if root._begun > 3:
+            root.late.run()
+            root.items[1].n.insert(0, root._begun)
+        root.w.run(root._begun % 3)
+        root.w.table = {"from": ["the", "flow"]}
+
+    root = Root(body, seen=[], late=None, w=Work(parallel=True, raise_exception=False), items=[Work()])
+    app = App(root)
+    before = copy(root.state)
+    document = copy(before)
+
+    def look():
+        nonlocal document
+        for delta in app.deltas:
+            document = document + deepdiff.Delta(to_public(delta), raise_errors=True)
+        assert same(essence(document), essence(root.state))
+
+    for step in range(6):
+        app.run()
+        look()
+        process = app.processes["root.w"]
+        if process.is_alive and process.orders:
+            process.begin()
+            look()
+            process.edit(lambda variables: variables["items"].extend([1, {"a": 2}]))
+            look()
+            process.edit(lambda variables: variables["items"].pop(0))
+            look()
+            process.fail() if step == 2 else process.succeed(counter=step)
+            look()
+    process.exit()
+    look()
+    root.items.pop(0)
+    app.step()
+    look()
 
 
 def test_commands_and_changes_are_given_out_once():

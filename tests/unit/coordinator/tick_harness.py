@@ -119,7 +119,8 @@ class App:
                 process.orders.append(command)
             elif isinstance(command, StopWork):
                 process.stop = command
-        self.changes = [change for delta in self.tick.take_changes() for change in delta]
+        self.deltas = self.tick.take_changes()
+        self.changes = [change for delta in self.deltas for change in delta]
         if self.follow:
             apply(self.document, self.changes)
             assert same(essence(self.document), essence(self.root.state))

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from strategies import containers, fingerprint, keys, leaves, mutable_parts, sections, texts, values
 
-from lightning_grpc.errors import InvalidValueError
-from lightning_grpc.state.cut import CALLS, Cutter
+from lightning_grpc.errors import InvalidValueError, StateTooLargeError
+from lightning_grpc.state.cut import ASSIGNED, CALLS, Cutter
 from lightning_grpc.state.delta import MISSING, Delete, Set, Splice, apply
 from lightning_grpc.state.digest import digest
 from lightning_grpc.state.values import copy, same
@@ -151,10 +151,10 @@ class Edits(RuleBasedStateMachine):
         assert same(self.seen, self.cutter.document)
         poisoned = {name for name in self.names if any(leaf is POISON for leaf in leaves(self.live[name]))}
         assert self.cutter.problems.keys() == poisoned
-        assert all(same(self.seen["vars"][name], before["vars"][name]) for name in poisoned)
+        assert all(same(self.seen["vars"].get(name), before["vars"].get(name)) for name in poisoned)
         state = state_of(self.live, without=["_private", *poisoned])
         seen = {**self.seen, "vars": {name: self.seen["vars"][name] for name in state["vars"]}}
-        assert self.seen["vars"].keys() == state["vars"].keys() | poisoned
+        assert self.seen["vars"].keys() == state["vars"].keys() | (poisoned & before["vars"].keys())
         assert fingerprint(seen, exact=exact) == fingerprint(state, exact=exact)
         assert not mutable_parts(self.cutter.document["vars"]) & mutable_parts(state["vars"])
         held = self.seen["vars"].values()
@@ -471,3 +471,88 @@ def test_problems_are_invalid_value_errors():
     live["items"].append({1})
     cutter.cut()
     assert type(cutter.problems["items"]) is InvalidValueError
+
+
+# How large it may become.
+
+
+def limited(limit, **attributes):
+    live = {CALLS: {}, **attributes}
+    cutter = Cutter(live, attributes, limit_bytes=limit)
+    cutter.cut()
+    return cutter, live
+
+
+LARGE = {"a text": "x" * 2000, "a list": ["x" * 2000], "a dict": {"k": ["x" * 2000]}, "a text not in ASCII": "é" * 1000}
+
+
+@pytest.mark.parametrize("large", LARGE.values(), ids=LARGE.keys())
+def test_a_value_that_makes_the_state_too_large_is_a_problem_and_what_was_there_stays(large):
+    cutter, live = limited(1500, a="small", n=0)
+    live.update(a=large, n=1)
+    for _ in range(2):
+        cutter.cut()
+        assert type(cutter.problems["a"]) is StateTooLargeError
+        assert cutter.document["vars"] == {"a": "small", "n": 1}
+
+
+def test_a_list_that_grows_too_large_in_place_is_a_problem():
+    cutter, live = limited(1500, items=["x" * 1000], n=0)
+    live["items"].append("y" * 1000)
+    live["n"] = 1
+    assert cutter.cut() == [Set(("vars", "n"), 1)]
+    assert "above its limit" in str(cutter.problems["items"])
+    live["items"].pop(0)
+    assert [change.path for change in cutter.cut()] == [("vars", "items", 0)]
+    assert cutter.problems == {}
+
+
+def test_the_limit_is_for_all_attributes_together():
+    cutter, live = limited(1500, a="x" * 1000, b="")
+    live["b"] = "y" * 1000
+    assert cutter.cut() == []
+    assert list(cutter.problems) == ["b"]
+
+
+@pytest.mark.parametrize("small", ["", None, 5, True, [], ()], ids=repr)
+@pytest.mark.parametrize("large", ["x" * 1000, ["x" * 1000]], ids=["text", "list"])
+def test_a_value_that_gave_way_to_a_smaller_one_leaves_room_for_others(large, small):
+    cutter, live = limited(1500, a=large, b="")
+    live["a"] = small
+    cutter.cut()
+    live["b"] = "y" * 1000
+    assert cutter.cut() == [Set(("vars", "b"), "y" * 1000)]
+    assert cutter.problems == {}
+
+
+def test_an_attribute_that_was_forgotten_leaves_room_for_others():
+    cutter, live = limited(1500, a="x" * 1000, b="")
+    cutter.forget("a")
+    live["b"] = "y" * 1000
+    assert cutter.cut() == [Set(("vars", "b"), "y" * 1000)]
+
+
+def test_without_a_limit_anything_fits():
+    cutter, live = cutter_of(a="")
+    live["a"] = "x" * 1_000_000
+    assert len(cutter.cut()) == 1
+    assert cutter.problems == {}
+
+
+def test_an_equal_container_of_other_types_that_was_assigned_is_seen_when_the_writer_says_so():
+    cutter, live = cutter_of(flags=[1, 0])
+    live[ASSIGNED] = set()
+    live["flags"] = [True, False]
+    live[ASSIGNED].add("flags")
+    assert cutter.cut() == [Set(("vars", "flags", 0), True), Set(("vars", "flags", 1), False)]
+    assert live[ASSIGNED] == set()
+
+
+def test_what_was_assigned_may_be_no_container_any_more():
+    cutter, live = cutter_of(a=[1], b=0)
+    live[ASSIGNED] = {"a", "b", "_private"}
+    live.update(a=5, b="x")
+    assert len(cutter.cut()) == 2
+    assert cutter.document["vars"] == {"a": 5, "b": "x"}
+    live["b"] = 6
+    assert cutter.cut() == [Set(("vars", "b"), 6)]

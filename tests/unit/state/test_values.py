@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from strategies import LOOKALIKES, containers, fingerprint, keys, leaves, mutable_parts, pairs, permuted, values
 
 from lightning_grpc.errors import InvalidValueError
-from lightning_grpc.state.values import MAX_DEPTH, copy, same, validate
+from lightning_grpc.state.values import MAX_DEPTH, copy, same, size_bytes, validate
 
 
 class Number(int):
@@ -252,3 +252,29 @@ def test_a_container_that_contains_itself_is_refused():
     items.append({"back": items})
     with pytest.raises(InvalidValueError, match="or contains itself"):
         validate(items, ("items",))
+
+
+@pytest.mark.parametrize(
+    ("value", "least", "most"),
+    [
+        (None, 1, 8),
+        (1.5, 8, 8),
+        ("", 0, 0),
+        ("abc", 3, 3),
+        ("é" * 10, 20, 20),
+        ("\U0001f600", 4, 4),
+        (2**800, 100, 110),
+        ([], 1, 20),
+        (list(range(1000)), 4000, 10_000),
+        ({"k": "x" * 1000}, 1000, 1100),
+        ((("x" * 1000,),), 1000, 1100),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_the_size_of_a_value_is_about_what_it_takes_to_write_it_down(value, least, most):
+    assert least <= size_bytes(value) <= most
+
+
+@given(values())
+def test_every_value_has_a_size(value):
+    assert 0 <= size_bytes(value) <= size_bytes([value])
