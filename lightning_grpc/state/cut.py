@@ -89,6 +89,7 @@ class Cutter:
         """Drop an attribute from the state; returns the change that says so."""
         before = self._vars.pop(name, MISSING)
         self._names.pop(name, None)
+        self._sizes.pop(name, None)
         self._categorize()
         return [] if before is MISSING else [Delete(("vars", name), before)]
 
@@ -195,28 +196,31 @@ class Cutter:
         scalars, values = scalars[1:], values[1:]
         recategorize = False
         changed = map(is_not, values, map(variables.get, scalars, repeat(MISSING)))
-        for name, value in compress(zip(scalars, values, strict=True), changed):
+        written = list(compress(zip(scalars, values, strict=True), changed))
+        released = self._release([name for name, _ in written], copies) if self._sizes else {}
+        for name, value in written:
             before = variables.get(name, MISSING)
-            if type(value) is str and not self._fits(name, value):
+            if type(value) is str and not self._fits(name, value, released):
                 continue
             if before is MISSING or not same(before, value):
                 changes.append(Set(("vars", name), value, before))
             variables[name] = value
         for name, value in copies.items():
-            recategorize = self._publish_container(name, value, changes) or recategorize
+            recategorize = self._publish_container(name, value, changes, released) or recategorize
         if recategorize:
             self._categorize()
         return changes
 
-    def _publish_container(self, name: str, value: Value, changes: list[Change]) -> bool:
+    def _publish_container(self, name: str, value: Value, changes: list[Change], released: dict[str, int]) -> bool:
         """Publish the copy of a container; tell whether the attribute's category changed."""
         before = self._vars.get(name, MISSING)
         try:
             validate(value, (name,))
         except InvalidValueError as problem:
             self.problems[name] = problem
+            self._sizes[name] = released.get(name, 0)
             return False
-        if not self._fits(name, value):
+        if not self._fits(name, value, released):
             return False
         if before is MISSING:
             changes.append(Set(("vars", name), value))
@@ -228,14 +232,19 @@ class Cutter:
         self._vars[name] = value
         return (type(before) in CONTAINERS) is not (type(value) in CONTAINERS)
 
-    def _fits(self, name: str, value: Value) -> bool:
-        """Tell whether the state stays within its limit with a new value; if not, it is a problem."""
+    def _release(self, names: Iterable[str], copies: Iterable[str]) -> dict[str, int]:
+        """Give back, before any is taken, the room of all attributes that have new values; returns what they had."""
+        return {name: self._sizes.pop(name) for name in (*names, *copies) if name in self._sizes}
+
+    def _fits(self, name: str, value: Value, released: dict[str, int]) -> bool:
+        """Tell whether the state stays within its limit with a new value; if not, the old one stays."""
         if not self._limit_bytes:
             return True
         size = size_bytes(value)
-        total = sum(self._sizes.values()) - self._sizes.get(name, 0) + size
+        total = sum(self._sizes.values()) + size
         if total > self._limit_bytes:
             self.problems[name] = too_large(name, size, total, self._limit_bytes)
+            self._sizes[name] = released.get(name, 0)
             return False
         self._sizes[name] = size
         return True

@@ -84,6 +84,7 @@ class App:
         self.root = root
         self.packages = []
         self.commands = []
+        self.told = []
         self.processes = {}
         self.all_processes = []
         self.follow = follow
@@ -119,8 +120,9 @@ class App:
                 process.orders.append(command)
             elif isinstance(command, StopWork):
                 process.stop = command
-        self.deltas = self.tick.take_changes()
-        self.changes = [change for delta in self.deltas for change in delta]
+        deltas = self.tick.take_changes()
+        self.told += deltas
+        self.changes = [change for delta in deltas for change in delta]
         if self.follow:
             apply(self.document, self.changes)
             assert same(essence(self.document), essence(self.root.state))

