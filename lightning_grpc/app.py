@@ -13,6 +13,7 @@ from lightning_grpc.components.flow import LightningFlow, RootFlow
 from lightning_grpc.components.status import AppStage
 from lightning_grpc.components.work import LightningWork
 from lightning_grpc.coordinator.loop import Coordinator
+from lightning_grpc.coordinator.metrics import Metrics
 from lightning_grpc.errors import ConfigurationError, MissingRunError, WorkFailedError
 from lightning_grpc.runtimes.base import Runtime
 from lightning_grpc.runtimes.local import LocalRuntime
@@ -80,6 +81,7 @@ class LightningApp:
         self._listeners: list[DeltaListener] = []
         self._revision = 0
         self._has_run = False
+        self._coordinator: Coordinator | None = None
         self.name = ""
         self.flow_cloud_compute = flow_cloud_compute or CloudCompute(name="flow-lite")
         self.log_level = log_level
@@ -109,7 +111,7 @@ class LightningApp:
             raise ConfigurationError("this app has been run; make a new LightningApp to run its components again")
         self._has_run = True
         _prepare_logging(self.log_level)
-        coordinator = Coordinator(
+        coordinator = self._coordinator = Coordinator(
             self._root,
             runtime or LocalRuntime(state_limit_bytes=self._state_limit_bytes),
             idle_interval_s=self._idle_interval_s,
@@ -131,6 +133,14 @@ class LightningApp:
         ``{"values_changed": {"root['works']['w']['vars']['counter']": {"new_value": 425}}}``.
         """
         self._listeners.append(listener)
+
+    @property
+    def metrics(self) -> Metrics:
+        """What the app has done so far and why: its runs with their causes, its Works' streams; fresh.
+
+        Threads: Any.
+        """
+        return self._coordinator.metrics() if self._coordinator is not None else Metrics()
 
     @property
     def has_run(self) -> bool:

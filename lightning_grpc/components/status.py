@@ -20,6 +20,9 @@ class WorkStageStatus:
 
 
 FINAL_STAGES = frozenset({WorkStageStatus.SUCCEEDED, WorkStageStatus.FAILED, WorkStageStatus.STOPPED})
+UNFINISHED_STAGES = frozenset(
+    {WorkStageStatus.NOT_STARTED, WorkStageStatus.STARTED, WorkStageStatus.PENDING, WorkStageStatus.RUNNING}
+)
 
 
 class WorkFailureReasons:

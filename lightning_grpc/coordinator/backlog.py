@@ -23,6 +23,9 @@ MAX_CHANGES = 20_000
 class Backlog:
     """Frames in the order in which they are to be applied.
 
+    Attributes:
+        conflated: Frames that were left out so far.
+
     Threads: `add` on the supervisor's thread, `take` on the Flow's.
     """
 
@@ -30,6 +33,7 @@ class Backlog:
         self._lock = threading.Lock()
         self._frames: list[Frame] = []
         self._conflate_at = CONFLATE_FROM
+        self.conflated = 0
 
     def add(self, frames: Sequence[Frame]) -> bool:
         """Add frames; returns whether there were none before, so that the reader has to be told.
@@ -41,7 +45,9 @@ class Backlog:
             was_empty = not self._frames
             self._frames += frames
             if len(self._frames) >= self._conflate_at:
+                before = len(self._frames)
                 self._frames = conflated(self._frames)
+                self.conflated += before - len(self._frames)
                 changes = sum(len(frame.changes) for frame in self._frames if isinstance(frame, Delta))
                 if changes > MAX_CHANGES:
                     self._frames = []

@@ -38,6 +38,7 @@ class FramesReceived:
     work: str
     incarnation: int
     frames: Sequence[Frame]
+    conflated: int = 0  # revisions so far of which a part was left out, because later ones said more
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from types import FrameType
 
@@ -16,8 +17,10 @@ from lightning_grpc.components.flow import LightningFlow
 from lightning_grpc.components.status import AppStage
 from lightning_grpc.coordinator.events import EndRequested
 from lightning_grpc.coordinator.inbox import Inbox
+from lightning_grpc.coordinator.metrics import MAX_RUNS, FlowRun, Metrics
 from lightning_grpc.coordinator.supervisor import STOP_GRACE_S, Supervisor
 from lightning_grpc.coordinator.tick import Tick
+from lightning_grpc.coordinator.watchdog import Watchdog
 from lightning_grpc.errors import ExitAppException, FlowFailedError, FlowSuspended, LightningFlowException
 from lightning_grpc.runtimes.base import Runtime
 from lightning_grpc.state.delta import Change
@@ -60,6 +63,10 @@ class Coordinator:
         self._supervisor = Supervisor(runtime, self._inbox)
         self._tick = Tick(root, runtime.pack)
         self._tick.urge = self._send_commands
+        self._watchdog = Watchdog()
+        self._runs = 0
+        self._deltas = 0
+        self._latest_runs: deque[FlowRun] = deque(maxlen=MAX_RUNS)
         self._next_run_s = 0.0
         self._in_flow = False
         self._signals = 0
@@ -82,7 +89,7 @@ class Coordinator:
         sys.setswitchinterval(min(switch_interval_s, _SWITCH_INTERVAL_S))
         with self._handling_signals():
             try:
-                self._supervisor.start()
+                self._supervisor.start(self._watchdog.look)
                 self._begin()
                 while not self._iterate():
                     pass
@@ -115,7 +122,6 @@ class Coordinator:
             return True
         if self._tick.changed or time.monotonic() >= self._next_run_s:
             self._run_root()
-        self._flush()
         return self._is_over()
 
     def _receive(self, wait_s: float) -> None:
@@ -131,6 +137,7 @@ class Coordinator:
         if deltas and not self._deaf:
             try:
                 for changes in deltas:
+                    self._deltas += 1
                     self._on_changes(changes)
             except Exception as error:
                 self._deaf = True
@@ -142,7 +149,9 @@ class Coordinator:
     def _run_root(self) -> None:
         """Run the root once; however it is left, what it wrote is taken in."""
         suspended = False
-        self._tick.begin_run()
+        causes = self._tick.begin_run()
+        began_s, deltas = self._tick.now, self._deltas
+        self._watchdog.began()
         try:
             self._in_flow = True
             try:
@@ -168,7 +177,18 @@ class Coordinator:
             self._tick.end_run(suspended=suspended)
         except Exception as error:
             self._finish(AppStage.FAILED, error)
+        took_s = self._watchdog.ended()
+        self._flush()
+        self._runs += 1
+        flow_run = FlowRun(self._runs, began_s, took_s, causes, self._deltas - deltas, suspended)
+        self._latest_runs.append(flow_run)
+        if _log.isEnabledFor(logging.DEBUG):
+            _log.debug("run %d took %.6f s: %s", self._runs, took_s, "; ".join(map(str, causes)))
         self._next_run_s = time.monotonic() + self._idle_interval_s
+
+    def metrics(self) -> Metrics:
+        """Return what the app has done so far; on any thread."""
+        return Metrics(self._runs, tuple(self._latest_runs), self._tick.metrics())
 
     def _is_over(self) -> bool:
         if self._stage_reached is not None:

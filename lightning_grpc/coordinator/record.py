@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lightning_grpc.components.work import LightningWork
+from lightning_grpc.coordinator.metrics import MAX_CAUSES, Cause, WorkMetrics, paths_of
 from lightning_grpc.coordinator.mirror import Mirror
 from lightning_grpc.state.delta import Change, prefixed
 from lightning_grpc.state.values import Path
@@ -46,7 +47,7 @@ class WorkRecord:
         warned: Whether it was said that calls of a stopped Work are not executed.
         unreachable: Whether it gives no sign of life.
         lost_track: Whether its mirror is wrong, and a snapshot was asked for.
-        resyncs: How often its mirror had to be made anew.
+        metrics: What is known of its stream.
     """
 
     work: LightningWork
@@ -62,7 +63,7 @@ class WorkRecord:
     warned: bool = False
     unreachable: bool = False
     lost_track: bool = False
-    resyncs: int = 0
+    metrics: WorkMetrics = field(default_factory=WorkMetrics)
 
 
 class Journal:
@@ -70,12 +71,22 @@ class Journal:
 
     Attributes:
         deltas: What was collected since it was last taken.
-        changed: Whether something has happened that the root Flow should see; set by whoever finds it so.
+        causes: What has happened that the root Flow should see, since it was last run.
     """
 
     def __init__(self) -> None:
         self.deltas: list[list[Change]] = []
-        self.changed = True
+        self.causes: list[Cause] = [Cause("start")]
+
+    def because(self, kind: str, component: str = "", changes: list[Change] | None = None) -> None:
+        """Note a reason to run the root; see `Cause`."""
+        if len(self.causes) < MAX_CAUSES:
+            self.causes.append(Cause(kind, component, paths_of(changes or [])))
+
+    def take_causes(self) -> tuple[Cause, ...]:
+        """Return, once, the reasons to run the root."""
+        causes, self.causes = self.causes, []
+        return tuple(causes)
 
     def add(self, changes: list[Change], prefix: Path) -> None:
         """Add the changes of one revision of a component's document, which stands at `prefix` in the app's."""

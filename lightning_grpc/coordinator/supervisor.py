@@ -13,7 +13,7 @@ import logging
 import random
 import signal
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from lightning_grpc.coordinator.backlog import Backlog
@@ -45,6 +45,7 @@ UNREACHABLE_AFTER_S = 3.0
 STOP_GRACE_S = 3.0
 """How long a Work may take to end before it is ended by force."""
 _WATCH_S = 0.5
+_LOOK_S = 0.25
 _LAST_WORDS_S = 1.0
 _MAX_FAULTS = 5
 _BACKOFF_S = (0.02, 1.0)
@@ -231,7 +232,7 @@ class Link:
         return True
 
     def _take_frames(self) -> FramesReceived:
-        return FramesReceived(self.work, self.incarnation, self._backlog.take())
+        return FramesReceived(self.work, self.incarnation, self._backlog.take(), self._backlog.conflated)
 
     async def _pass_on_orders(self, handle: WorkHandle) -> None:
         assert self._channel is not None
@@ -297,9 +298,14 @@ class Supervisor:
         self._links: dict[tuple[str, int], Link] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    def start(self) -> None:
-        """Start the thread."""
+    def start(self, look: Callable[[], None]) -> None:
+        """Start the thread, on which `look` is called now and then."""
         self._thread.start()
+        self.post(self._look_again, look)
+
+    def _look_again(self, look: Callable[[], None]) -> None:
+        look()
+        self._loop.call_later(_LOOK_S, self._look_again, look)
 
     def post(self, callback: Any, *args: Any) -> None:
         """Have something called on the loop soon."""

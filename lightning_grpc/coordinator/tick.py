@@ -15,6 +15,7 @@ from lightning_grpc.components.flow import LightningFlow
 from lightning_grpc.components.structures import components_below
 from lightning_grpc.components.work import LightningWork
 from lightning_grpc.coordinator.events import Command, EndRequested, Event
+from lightning_grpc.coordinator.metrics import MAX_PATHS, Cause, WorkMetrics
 from lightning_grpc.coordinator.places import appearance, disappearance, document_path
 from lightning_grpc.coordinator.record import Journal
 from lightning_grpc.coordinator.works import Packer, Works
@@ -59,7 +60,7 @@ class Tick:
     @property
     def changed(self) -> bool:
         """Whether something has happened that the root Flow should see."""
-        return self._journal.changed
+        return bool(self._journal.causes)
 
     @property
     def failure(self) -> Exception | None:
@@ -74,13 +75,14 @@ class Tick:
             self._take_in(component)
         if node is not self._root:
             self._journal.add([appearance(node)], ())
+            self._journal.because("tree", node.name)
 
     def detached(self, node: Node) -> None:
         """Stop and forget a node, with all below it, that is about to leave the tree."""
         for component in list(components_below(node)):
             self._let_go(component)
         self._journal.add([disappearance(node)], ())
-        self._journal.changed = True
+        self._journal.because("tree", node.name)
         self.urge()
 
     def _take_in(self, component: Component) -> None:
@@ -136,10 +138,10 @@ class Tick:
         else:
             self._works.receive(event)
 
-    def begin_run(self) -> None:
-        """Note that the root is about to be run."""
-        self._journal.changed = False
+    def begin_run(self) -> tuple[Cause, ...]:
+        """Note that the root is about to be run; returns why."""
         self._works.ledger.restarted()
+        return self._journal.take_causes() or (Cause("idle"),)
 
     def end_run(self, *, suspended: bool) -> None:
         """Note that the root's run is over and take in what the Flows have written.
@@ -151,9 +153,11 @@ class Tick:
         Raises:
             InvalidValueError: A Flow put something into a container that state cannot hold.
         """
+        before = len(self._journal.deltas)
         wrote = self.cut()
         if not suspended and (self._works.ledger.completed() or wrote):
-            self._journal.changed = True
+            written = [change for delta in self._journal.deltas[before : before + MAX_PATHS] for change in delta]
+            self._journal.because("flow", "", written)
 
     def cut(self) -> bool:
         """Take in what Flows have written on themselves and on mirrors; tell whether it was anything."""
@@ -176,6 +180,10 @@ class Tick:
     def has_processes(self) -> bool:
         """Whether any Work's process is there, or on its way."""
         return self._works.has_processes
+
+    def metrics(self) -> dict[str, WorkMetrics]:
+        """Return what is known of every Work's stream."""
+        return self._works.metrics()
 
     def take_commands(self) -> list[Command]:
         """Return, once, what the supervisor is to do."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from lightning_grpc.components.calls import (
@@ -27,6 +28,7 @@ from lightning_grpc.components.calls import (
 )
 from lightning_grpc.components.status import (
     FINAL_STAGES,
+    UNFINISHED_STAGES,
     WorkFailureReasons,
     WorkStageStatus,
     WorkStopReasons,
@@ -49,6 +51,7 @@ from lightning_grpc.coordinator.events import (
     WorkStartFailed,
     WorkUnreachable,
 )
+from lightning_grpc.coordinator.metrics import WorkMetrics, measured
 from lightning_grpc.coordinator.mirror import Mirror
 from lightning_grpc.coordinator.record import Journal, PassLedger, Phase, Rota, WorkRecord
 from lightning_grpc.errors import FlowSuspended, ProtocolError, RuntimeStartError, WorkFailedError
@@ -57,10 +60,6 @@ from lightning_grpc.state.values import Path, copy
 
 _log = logging.getLogger("lightning_grpc")
 Packer = Callable[[LightningWork], bytes]
-
-_LOST_STAGES = frozenset(
-    {WorkStageStatus.NOT_STARTED, WorkStageStatus.STARTED, WorkStageStatus.PENDING, WorkStageStatus.RUNNING}
-)
 
 
 class Works:
@@ -104,8 +103,7 @@ class Works:
         self._end_process(record, "it was removed from the app")
         if record.phase is not Phase.ABSENT:
             self._leaving[record.incarnation] = record
-        if self._by_name.get(record.name) is record:
-            del self._by_name[record.name]
+        self._by_name.pop(record.name, None)
 
     def cut(self, identities: Iterable[int]) -> None:
         """Take in what the Flow has written on some Works, and on a few more that are due to be looked at."""
@@ -170,6 +168,7 @@ class Works:
             case FramesReceived():
                 for frame in event.frames:
                     self._receive_frame(record, frame)
+                record.metrics = measured(record.metrics, event.frames[-1], event.conflated, self.now)
             case WorkStarted():
                 record.epoch = event.epoch
                 if record.phase is Phase.STARTING:
@@ -198,6 +197,10 @@ class Works:
     def has_processes(self) -> bool:
         """Whether any Work's process is there, or on its way."""
         return bool(self._leaving) or any(record.phase is not Phase.ABSENT for record in self._records.values())
+
+    def metrics(self) -> dict[str, WorkMetrics]:
+        """Return what is known of every Work's stream."""
+        return {name: record.metrics for name, record in self._by_name.items()}
 
     # Calls.
 
@@ -259,7 +262,7 @@ class Works:
             return
         status = make_status(WorkStageStatus.FAILED, self.now, reason, message)
         key = next(iter(record.outstanding), record.work._calls[LATEST] or START)
-        if not record.outstanding and stage_of(record.work._calls.get(key)) not in _LOST_STAGES:
+        if not record.outstanding and stage_of(record.work._calls.get(key)) not in UNFINISHED_STAGES:
             _log.debug("%s: %s; no call was under way", record.name, message)
             return
         if not record.outstanding:
@@ -321,13 +324,13 @@ class Works:
                 return
         except ProtocolError as error:
             record.lost_track = True
-            record.resyncs += 1
+            record.metrics = replace(record.metrics, resyncs=record.metrics.resyncs + 1)
             _log.warning("%s: its mirror is made anew: %s", record.name, error)
             self.commands.append(ResyncWork(record.name, record.incarnation, str(error)))
             return
         if changes:
             self._journal.add(changes, record.prefix)
-            self._journal.changed = True
+            self._journal.because("state", record.name, changes)
         if calls:
             self._calls_changed(record, calls)
 
@@ -347,7 +350,7 @@ class Works:
             if call_id is not None and is_finished(entry, call_id):
                 del record.outstanding[key]
                 self.ledger.finished(record.name, key)
-                self._journal.changed = True
+                self._journal.because("call", record.name)
             elif key != START or entry is None or entry["call_id"] != str(record.epoch):
                 continue
             self._judge(record, key, entry)
@@ -358,10 +361,8 @@ class Works:
         The latest call stays the one that the Flow has made while the Work has not heard of it; and a Work that
         the Flow has stopped stays stopped.
         """
-        entries: dict[str, Any] = {}
-        for key in keys:
-            if key != LATEST and key not in record.unseen and (entry := record.mirror.entry(key)) is not None:
-                entries[key] = copy(entry)
+        heard = [key for key in keys if key != LATEST and key not in record.unseen]
+        entries: dict[str, Any] = {key: copy(entry) for key in heard if (entry := record.mirror.entry(key)) is not None}
         latest = record.work._calls[LATEST]
         if not record.unseen and not record.stopped:
             entries[LATEST] = record.mirror.replica["calls"][LATEST]  # it may have been held back
@@ -389,7 +390,7 @@ class Works:
         changes = record.mirror.set_calls(entries)
         if changes:
             self._journal.add(changes, record.prefix)
-            self._journal.changed = True
+            self._journal.because("call", record.name, changes)
 
     def _record(self, work: LightningWork) -> WorkRecord:
         record = self._records.get(id(work))

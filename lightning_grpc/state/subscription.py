@@ -16,7 +16,7 @@ The machine does no I/O and keeps no copy of the state: whoever owns the mirror 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lightning_grpc.state.delta import Change
 from lightning_grpc.state.values import Document
@@ -38,6 +38,24 @@ class Delta:
     epoch: int
     revision: int
     changes: Sequence[Change]
+    made_at_s: float = field(default=0.0, compare=False)  # since 1970; 0 if unknown
+
+
+@dataclass(frozen=True, slots=True)
+class PublishingCost:
+    """What a Work's publisher has done so far, and the processor time it took.
+
+    Attributes:
+        cuts: Cuts taken.
+        cuts_s: Seconds they took.
+        scans: Those of them that only looked for changes in place.
+        scans_s: Seconds these took.
+    """
+
+    cuts: int = 0
+    cuts_s: float = 0.0
+    scans: int = 0
+    scans_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +65,7 @@ class Bookmark:
     epoch: int
     revision: int
     digest: int | None = None
+    cost: PublishingCost | None = field(default=None, compare=False)
 
 
 Frame = Snapshot | Delta | Bookmark

@@ -114,12 +114,14 @@ class Snapshot(_message.Message):
     def __init__(self, epoch: _Optional[int] = ..., revision: _Optional[int] = ..., document: _Optional[_Union[_value_pb2.Value, _Mapping]] = ...) -> None: ...
 
 class DeltaBatch(_message.Message):
-    __slots__ = ("epoch", "deltas")
+    __slots__ = ("epoch", "deltas", "made_at_s")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     DELTAS_FIELD_NUMBER: _ClassVar[int]
+    MADE_AT_S_FIELD_NUMBER: _ClassVar[int]
     epoch: int
     deltas: _containers.RepeatedCompositeFieldContainer[Delta]
-    def __init__(self, epoch: _Optional[int] = ..., deltas: _Optional[_Iterable[_Union[Delta, _Mapping]]] = ...) -> None: ...
+    made_at_s: float
+    def __init__(self, epoch: _Optional[int] = ..., deltas: _Optional[_Iterable[_Union[Delta, _Mapping]]] = ..., made_at_s: _Optional[float] = ...) -> None: ...
 
 class Delta(_message.Message):
     __slots__ = ("revision", "changes")
@@ -130,14 +132,28 @@ class Delta(_message.Message):
     def __init__(self, revision: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[_value_pb2.Change, _Mapping]]] = ...) -> None: ...
 
 class Bookmark(_message.Message):
-    __slots__ = ("epoch", "revision", "digest")
+    __slots__ = ("epoch", "revision", "digest", "cost")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
+    COST_FIELD_NUMBER: _ClassVar[int]
     epoch: int
     revision: int
     digest: int
-    def __init__(self, epoch: _Optional[int] = ..., revision: _Optional[int] = ..., digest: _Optional[int] = ...) -> None: ...
+    cost: PublishingCost
+    def __init__(self, epoch: _Optional[int] = ..., revision: _Optional[int] = ..., digest: _Optional[int] = ..., cost: _Optional[_Union[PublishingCost, _Mapping]] = ...) -> None: ...
+
+class PublishingCost(_message.Message):
+    __slots__ = ("cuts", "cuts_s", "scans", "scans_s")
+    CUTS_FIELD_NUMBER: _ClassVar[int]
+    CUTS_S_FIELD_NUMBER: _ClassVar[int]
+    SCANS_FIELD_NUMBER: _ClassVar[int]
+    SCANS_S_FIELD_NUMBER: _ClassVar[int]
+    cuts: int
+    cuts_s: float
+    scans: int
+    scans_s: float
+    def __init__(self, cuts: _Optional[int] = ..., cuts_s: _Optional[float] = ..., scans: _Optional[int] = ..., scans_s: _Optional[float] = ...) -> None: ...
 
 class Chunk(_message.Message):
     __slots__ = ("data", "last")

@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 
 from lightning_grpc.errors import InvalidValueError, ProtocolError
 from lightning_grpc.state.delta import Change, Delete, Set, Splice
-from lightning_grpc.state.subscription import Bookmark, Delta, Frame, Snapshot
+from lightning_grpc.state.subscription import Bookmark, Delta, Frame, PublishingCost, Snapshot
 from lightning_grpc.state.values import Document, Key, Path, Value, validate
 from lightning_grpc.v1 import value_pb2 as pb
 from lightning_grpc.v1 import work_service_pb2 as work_pb
@@ -113,9 +113,9 @@ def encode_delta(revision: int, changes: Iterable[Change]) -> bytes:
     return work_pb.Delta(revision=revision, changes=map(encode_change, changes)).SerializeToString()
 
 
-def frame_deltas(epoch: int, deltas: Sequence[bytes]) -> bytes:
+def frame_deltas(epoch: int, deltas: Sequence[bytes], made_at_s: float = 0.0) -> bytes:
     """Return the serialized frame that carries serialized deltas, without parsing them again."""
-    batch = [work_pb.DeltaBatch(epoch=epoch).SerializeToString()]
+    batch = [work_pb.DeltaBatch(epoch=epoch, made_at_s=made_at_s).SerializeToString()]
     for delta in deltas:
         batch += (b"\x12", _varint(len(delta)), delta)  # field 2 of DeltaBatch
     body = b"".join(batch)
@@ -128,9 +128,12 @@ def frame_snapshot(epoch: int, revision: int, document: Document) -> bytes:
     return work_pb.StateDeltaResponse(snapshot=snapshot).SerializeToString()
 
 
-def frame_bookmark(epoch: int, revision: int, digest: int | None) -> bytes:
+def frame_bookmark(epoch: int, revision: int, digest: int | None, cost: PublishingCost | None = None) -> bytes:
     """Return the serialized frame that says that nothing changed."""
-    bookmark = work_pb.Bookmark(epoch=epoch, revision=revision, digest=digest)
+    spent = None
+    if cost is not None:
+        spent = work_pb.PublishingCost(cuts=cost.cuts, cuts_s=cost.cuts_s, scans=cost.scans, scans_s=cost.scans_s)
+    bookmark = work_pb.Bookmark(epoch=epoch, revision=revision, digest=digest, cost=spent)
     return work_pb.StateDeltaResponse(bookmark=bookmark).SerializeToString()
 
 
@@ -167,7 +170,7 @@ class FrameReader:
         if kind == "deltas":
             batch = message.deltas
             return [
-                Delta(batch.epoch, delta.revision, [decode_change(change) for change in delta.changes])
+                Delta(batch.epoch, delta.revision, list(map(decode_change, delta.changes)), batch.made_at_s)
                 for delta in batch.deltas
             ]
         if kind == "snapshot":
@@ -176,7 +179,9 @@ class FrameReader:
         if kind == "bookmark":
             bookmark = message.bookmark
             digest = bookmark.digest if bookmark.HasField("digest") else None
-            return [Bookmark(bookmark.epoch, bookmark.revision, digest)]
+            spent = bookmark.cost if bookmark.HasField("cost") else None
+            cost = PublishingCost(spent.cuts, spent.cuts_s, spent.scans, spent.scans_s) if spent else None
+            return [Bookmark(bookmark.epoch, bookmark.revision, digest, cost)]
         return []
 
     def _join(self, chunk: work_pb.Chunk) -> work_pb.StateDeltaResponse | None:

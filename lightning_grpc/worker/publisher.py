@@ -13,6 +13,7 @@ from lightning_grpc.errors import InvalidValueError
 from lightning_grpc.state.cut import Cutter
 from lightning_grpc.state.digest import Digest
 from lightning_grpc.state.log import Log
+from lightning_grpc.state.subscription import PublishingCost
 from lightning_grpc.wire import codec
 
 STATE_LIMIT_BYTES = 64 << 20
@@ -68,12 +69,20 @@ class Publisher:
         self._scan_s = SCAN_S
         self._exact_due_s = 0.0
         self._closed = False
+        self._made_at_s = 0.0
+        self._cuts = self._scans = 0
+        self._cuts_s = self._scans_s = 0.0
         self.flush()
 
     @property
     def revision(self) -> int:
         """The newest revision."""
         return self._log.revision
+
+    @property
+    def cost(self) -> PublishingCost:
+        """What publishing has cost so far, but for the cuts that mark the beginning and end of a run."""
+        return PublishingCost(self._cuts, self._cuts_s, self._scans, self._scans_s)
 
     def start(self) -> None:
         """Begin to publish, on the running loop."""
@@ -153,13 +162,13 @@ class Publisher:
             if deltas:
                 subscriber.revision = self._log.revision
                 subscriber.bookmark_due = False
-                return codec.frame_deltas(self.epoch, deltas)
+                return codec.frame_deltas(self.epoch, deltas, self._made_at_s)
             if deltas is None:
                 subscriber.revision = self._log.revision
                 return codec.frame_snapshot(self.epoch, self._log.revision, self._cutter.document)
             if subscriber.bookmark_due:
                 subscriber.bookmark_due = False
-                return codec.frame_bookmark(self.epoch, self._log.revision, self._affordable_digest())
+                return codec.frame_bookmark(self.epoch, self._log.revision, self._affordable_digest(), self.cost)
         return None
 
     def _affordable_digest(self) -> int | None:
@@ -178,6 +187,7 @@ class Publisher:
             if not changes:
                 return False
             self._digest.touch(change.path for change in changes)
+            self._made_at_s = time.time()
             delta = codec.encode_delta(self._log.revision + 1, changes)
             self._log.append(delta, len(delta))
             return True
@@ -193,7 +203,13 @@ class Publisher:
         exact = self._running and self._cutter.has_containers and time.monotonic() >= self._exact_due_s
         started_s = time.thread_time()  # what it costs, not how long it waits for the user's thread
         changed = self._cut(exact)
-        pause_s = (time.thread_time() - started_s + _OVERHEAD_S) / _SHARE
+        cost_s = time.thread_time() - started_s
+        self._cuts += 1
+        self._cuts_s += cost_s
+        if asleep and not changed:
+            self._scans += 1
+            self._scans_s += cost_s
+        pause_s = (cost_s + _OVERHEAD_S) / _SHARE
         if exact:
             self._exact_due_s = time.monotonic() + max(EXACT_S, pause_s)
         if not changed and not asleep:
