@@ -113,9 +113,7 @@ class App:
                 self.processes[command.work] = process
                 self.all_processes.append(process)
                 continue
-            process = self.processes[command.work]
-            if process.incarnation != command.incarnation:
-                continue
+            process = next(each for each in self.all_processes if each.incarnation == command.incarnation)
             if isinstance(command, RunWork):
                 process.orders.append(command)
             elif isinstance(command, StopWork):
