@@ -39,6 +39,7 @@ class FramesReceived:
     incarnation: int
     frames: Sequence[Frame]
     conflated: int = 0  # revisions so far of which a part was left out, because later ones said more
+    resyncs: int = 0  # how often so far the stream had to be begun again from a snapshot
 
 
 @dataclass(frozen=True, slots=True)

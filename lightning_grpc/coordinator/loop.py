@@ -142,6 +142,9 @@ class Coordinator:
             except Exception as error:
                 self._deaf = True
                 self._finish(AppStage.FAILED, error)
+                if self._outcome is None:  # the app was ending well already
+                    self._stage_reached, self._outcome = AppStage.FAILED, error
+                    self._on_stage(AppStage.FAILED)
 
     def _send_commands(self) -> None:
         self._supervisor.carry_out(self._tick.take_commands())

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 
+from lightning_grpc.coordinator.events import FramesReceived
 from lightning_grpc.errors import render_keys
 from lightning_grpc.state.delta import Change
-from lightning_grpc.state.subscription import Bookmark, Delta, Frame
+from lightning_grpc.state.subscription import Bookmark, Delta
 
 MAX_CAUSES = 16
 """Causes that are kept of one run of the root; there may have been more."""
@@ -66,7 +67,7 @@ class WorkMetrics:
     Attributes:
         revision: The newest revision the Flow has seen.
         lag_s: How old that revision was when the Flow saw it, by the clocks of both processes.
-        resyncs: How often its mirror had to be made anew.
+        resyncs: How often its mirror had to be made anew from a snapshot, since its process began.
         conflated: Revisions of which a part was left out because the Flow was busy and later ones said more.
         cuts: Cuts its process has taken, as of its last bookmark.
         cuts_s: Processor time they took.
@@ -99,9 +100,10 @@ class Metrics:
     works: Mapping[str, WorkMetrics] = field(default_factory=dict)
 
 
-def measured(metrics: WorkMetrics, frame: Frame, conflated: int, now: float) -> WorkMetrics:
-    """Return a Work's metrics brought up to date by the newest frame, which the Flow sees `now`."""
-    metrics = replace(metrics, revision=frame.revision, conflated=conflated)
+def measured(metrics: WorkMetrics, event: FramesReceived, now: float) -> WorkMetrics:
+    """Return a Work's metrics brought up to date by the frames that the Flow sees `now`."""
+    frame = event.frames[-1]
+    metrics = replace(metrics, revision=frame.revision, conflated=event.conflated, resyncs=event.resyncs)
     if isinstance(frame, Delta) and frame.made_at_s:
         return replace(metrics, lag_s=max(0.0, now - frame.made_at_s))
     if isinstance(frame, Bookmark) and frame.cost is not None:

@@ -75,6 +75,7 @@ class Link:
         self._stopping: StopWork | None = None
         self._heard_s = 0.0
         self._unreachable = False
+        self._has_accepted = False
         self._stream: asyncio.Task[None] | None = None
 
     async def live(self, package: bytes) -> None:
@@ -134,7 +135,9 @@ class Link:
             self._starting.cancel()
 
     def resync(self, command: ResyncWork) -> None:
-        """Give the stream up and ask for a snapshot."""
+        """Give the stream up and ask for a snapshot, unless one is awaited already."""
+        if self._subscription.revision == 0:
+            return
         self._subscription.broken(command.reason)
         if self._stream is not None:
             self._stream.cancel()
@@ -171,39 +174,42 @@ class Link:
         backoff_s = _BACKOFF_S[0]
         faults = 0
         while not self._handle.exited.done():
+            self._has_accepted = False
+            fault: Exception | None = None
             try:
-                if await self._read_stream():
-                    backoff_s, faults = _BACKOFF_S[0], 0
+                await self._read_stream()
             except TransportError as error:
                 _log.debug("%s: the stream broke: %s", self.work, error)
             except Exception as error:
+                fault = error
+            if self._has_accepted:  # however it ended, it was good for something
+                backoff_s, faults = _BACKOFF_S[0], 0
+            if fault is not None:
                 faults += 1
-                _log.warning("%s: the stream is given up and opened again: %s", self.work, error)
-                self._subscription.broken(str(error))
+                _log.warning("%s: the stream is given up and opened again: %s", self.work, fault)
+                self._subscription.broken(str(fault))
                 if faults >= _MAX_FAULTS:
-                    self._inbox.put(StateLost(self.work, self.incarnation, f"its state cannot be followed: {error}"))
+                    self._inbox.put(StateLost(self.work, self.incarnation, f"its state cannot be followed: {fault}"))
                     return
             if await self._gone_within(backoff_s * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter
                 return
             backoff_s = min(backoff_s * 2, _BACKOFF_S[1])
 
-    async def _read_stream(self) -> bool:
-        """Read one stream to its end; returns whether anything of it was accepted."""
+    async def _read_stream(self) -> None:
+        """Read one stream to its end."""
         assert self._handle is not None
         assert self._channel is not None
         loop = asyncio.get_running_loop()
-        any_accepted = False
         stream = self._channel.state_delta(self._handle.epoch, self._subscription.opened())
         async with contextlib.aclosing(stream):
             async for frames in stream:
                 self._heard_s = loop.time()
                 accepted, goes_on = self._judge(frames)
                 if accepted:
-                    any_accepted = True
+                    self._has_accepted = True
                     goes_on = self._deliver(accepted) and goes_on
                 if not goes_on:
                     break
-        return any_accepted
 
     def _judge(self, frames: Sequence[Frame]) -> tuple[list[Frame], bool]:
         """Return the frames that are to be applied, and whether the stream goes on."""
@@ -232,7 +238,8 @@ class Link:
         return True
 
     def _take_frames(self) -> FramesReceived:
-        return FramesReceived(self.work, self.incarnation, self._backlog.take(), self._backlog.conflated)
+        frames, resyncs = self._backlog.take(), self._subscription.resyncs
+        return FramesReceived(self.work, self.incarnation, frames, self._backlog.conflated, resyncs)
 
     async def _pass_on_orders(self, handle: WorkHandle) -> None:
         assert self._channel is not None

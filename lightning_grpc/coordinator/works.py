@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 from lightning_grpc.components.calls import (
@@ -168,7 +167,7 @@ class Works:
             case FramesReceived():
                 for frame in event.frames:
                     self._receive_frame(record, frame)
-                record.metrics = measured(record.metrics, event.frames[-1], event.conflated, self.now)
+                record.metrics = measured(record.metrics, event, self.now)
             case WorkStarted():
                 record.epoch = event.epoch
                 if record.phase is Phase.STARTING:
@@ -219,6 +218,8 @@ class Works:
         self._start_process(record)
         entry = requested("run", call_id, self.now, record.work._calls.get(key))
         self._show(record, {key: entry, LATEST: key})
+        if record.phase is Phase.ABSENT:  # the app is ending
+            return
         written = record.mirror.take_written()
         self.commands.append(RunWork(record.name, record.incarnation, call_id, key, args, kwargs, written, self.now))
 
@@ -324,7 +325,6 @@ class Works:
                 return
         except ProtocolError as error:
             record.lost_track = True
-            record.metrics = replace(record.metrics, resyncs=record.metrics.resyncs + 1)
             _log.warning("%s: its mirror is made anew: %s", record.name, error)
             self.commands.append(ResyncWork(record.name, record.incarnation, str(error)))
             return

@@ -10,11 +10,12 @@ Source: Lightning Apps' documentation of communication between components; DeepD
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 from lightning_grpc.state.delta import MISSING, Change, Delete, Set, Splice
-from lightning_grpc.state.values import Path, Value
+from lightning_grpc.state.values import CONTAINERS, Path, Value
 
 PublicDelta = dict[str, Any]
 
@@ -29,8 +30,9 @@ def to_public(changes: Iterable[Change]) -> PublicDelta:
     Returns:
         A fresh dict with the keys ``values_changed``, ``type_changes``, ``dictionary_item_added``,
         ``dictionary_item_removed``, ``iterable_item_added`` and ``iterable_item_removed``, as far as
-        there are any. Paths with keys that DeepDiff cannot read back (with both kinds of quotes, or like
-        ``__x__``) are listed under ``unrepresentable`` instead, as lists of keys.
+        there are any. What DeepDiff cannot apply is listed under ``unrepresentable`` instead, as lists of keys: paths
+        with keys that it cannot read back (with both kinds of quotes, or like ``__x__``), lists from which a nan was
+        removed, and integers removed from a dict together with texts.
 
     Example:
         >>> to_public([Set(("vars", "n"), 2, 1)])
@@ -39,9 +41,13 @@ def to_public(changes: Iterable[Change]) -> PublicDelta:
         {'iterable_item_added': {"root['vars']['log'][1]": 'b'}}
     """
     public: PublicDelta = {}
+    changes = list(changes)
+    mixed = _mixed_removals(changes)
     for change in changes:
         if type(change) is Splice:
             _add_splice(public, change)
+        elif type(change) is Delete and change.path[:-1] in mixed and type(change.path[-1]) is int:
+            _refuse(public, change.path)
         elif type(change) is Delete:
             _put(public, "dictionary_item_removed", change.path, change.old)
         elif type(change) is Set:
@@ -69,9 +75,30 @@ def render_path(path: Path) -> str | None:
 def _put(public: PublicDelta, kind: str, path: Path, entry: Any) -> None:
     text = render_path(path)
     if text is None:
-        public.setdefault("unrepresentable", []).append(list(path))
+        _refuse(public, path)
     else:
         public.setdefault(kind, {})[text] = entry
+
+
+def _refuse(public: PublicDelta, path: Path) -> None:
+    public.setdefault("unrepresentable", []).append(list(path))
+
+
+def _mixed_removals(changes: list[Change]) -> set[Path]:
+    """Return the dicts from which keys of both types go: DeepDiff sorts what it removes, and cannot sort those."""
+    kinds: dict[Path, set[type]] = {}
+    for change in changes:
+        if type(change) is Delete:
+            kinds.setdefault(change.path[:-1], set()).add(type(change.path[-1]))
+    return {path for path, types in kinds.items() if len(types) > 1}
+
+
+def _has_nan(value: Value) -> bool:
+    if type(value) is float:
+        return math.isnan(value)
+    if type(value) in CONTAINERS:
+        return any(map(_has_nan, value.values() if type(value) is dict else value))
+    return False
 
 
 def _add_set(public: PublicDelta, path: Path, old: Any, new: Value) -> None:
@@ -90,5 +117,8 @@ def _add_splice(public: PublicDelta, change: Splice) -> None:
         _add_set(public, (*change.path, change.index + offset), old[offset], change.items[offset])
     for offset in range(both, len(change.items)):
         _put(public, "iterable_item_added", (*change.path, change.index + offset), change.items[offset])
+    if any(map(_has_nan, old[both:])):  # DeepDiff looks for what it removes, and finds no nan
+        _refuse(public, change.path)
+        return
     for offset in range(both, len(old)):
         _put(public, "iterable_item_removed", (*change.path, change.index + offset), old[offset])

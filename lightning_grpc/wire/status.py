@@ -45,6 +45,8 @@ def to_error(error: grpc.RpcError, peer: str) -> LightningGrpcError:
     """
     code, details = error.code(), error.details()
     text = f"{peer}: {details or 'no details'} ({code.name})"
+    if (details or "").startswith("Stream removed"):  # what was said was garbled on its way
+        return TransportError(text)
     if code in _UNREACHABLE or (code is grpc.StatusCode.RESOURCE_EXHAUSTED and reason_of(error) == "QUEUE_FULL"):
         return TransportError(text)
     if code in _REFUSED:

@@ -127,14 +127,15 @@ def test_each_distinct_cached_call_is_executed_once(parallel):
 
 
 def test_a_call_travels_with_its_arguments_as_they_were():
-    items = [1]
+    items, table = [1], {"k": (1, 2.0)}
 
     def body(root):
-        root.w.run(items, name={"k": (1, 2.0)})
+        root.w.run(items, name=table)
 
     app, _, _ = app_of(body)
     app.run()
     items.append(2)
+    table["more"] = 3
     (order,) = app.runs_ordered
     assert same((order.args, order.kwargs), (([1],), {"name": {"k": (1, 2.0)}}))
     assert order.call_hash.startswith("run:")
@@ -205,6 +206,7 @@ def test_a_parallel_uncached_call_is_executed_again_each_time_it_has_finished():
     app, work, process = app_of(calls(()), options={"parallel": True, "cache_calls": False})
     for number in range(1, 4):
         app.run()
+        assert len(app.runs_ordered) == number
         app.run()
         assert len(app.runs_ordered) == number
         process.execute()
@@ -508,6 +510,28 @@ def test_a_process_that_dies_while_a_call_is_under_way_is_a_failure(raise_except
         assert app.tick.failure is None
         assert not app.run()
         assert len(app.runs_ordered) == 1
+
+
+def test_an_uncached_blocking_call_whose_process_died_returns_to_the_flow():
+    seen = []
+
+    def body(root):
+        if not root.w.has_failed:
+            root.w.run()
+        root.w.run("again")
+        seen.append([status.reason for status in root.w.statuses])
+
+    app, _, process = app_of(body, options={"cache_calls": False, "raise_exception": False})
+    app.settle()
+    process.begin()
+    process.exit()
+    app.settle()
+    assert [order.args for order in app.runs_ordered] == [(), ("again",)]
+    app.processes["root.w"].start()
+    app.processes["root.w"].begin()
+    app.processes["root.w"].exit()
+    app.run()
+    assert seen[0][-1] == "process_died"
 
 
 def test_all_calls_under_way_fail_when_the_process_dies():
@@ -1254,7 +1278,7 @@ def test_a_run_that_fails_or_dies_while_the_app_ends_is_no_failure_of_the_app():
 
 
 def test_nothing_is_started_while_the_app_ends():
-    app, _, _ = app_of(calls(()), options={"start_with_flow": False})
+    app = App(Root(w=Work()), start=False)
     app.tick.begin_end("the app is ending")
     app.tick.start_with_flow()
     app.step()
@@ -1383,6 +1407,16 @@ def test_a_removed_work_is_stopped_and_forgotten():
     assert app.tick.failure is None
     assert gone.name == ""
     assert [work.name for work in app.root.works()] == ["root.items.1"]
+
+
+def test_a_removed_works_process_is_one_of_the_apps_until_it_has_ended():
+    app = App(Root(items=[Work()]))
+    process = app.processes["root.items.0"]
+    app.root.items.clear()
+    app.step()
+    assert app.tick.has_processes
+    app.hear(WorkExited("root.items.0", process.incarnation, "exited with code 0"))
+    assert not app.tick.has_processes
 
 
 def test_a_removed_work_may_come_back_as_another_incarnation():

@@ -1,0 +1,84 @@
+"""Who reads nothing costs nothing, and ends converged (issue: exactness, point 5)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import psutil
+import pytest
+from exact_works import Writer
+from follower import DEADLINE_S, serving
+
+from lightning_grpc.state.delta import apply
+from lightning_grpc.state.subscription import Delta, Snapshot
+
+WINDOW_S = 2.5
+"""How long the Work is watched with and without the slow subscriber; both are compared, so it is no bound."""
+GROWTH_BYTES = 10 << 20
+
+
+class Reader:
+    """Reads a stream to the end of the Work's run."""
+
+    def __init__(self, stream):
+        self.stream = stream
+        self.document = None
+        self.revision = 0
+
+    async def read(self):
+        async with asyncio.timeout(DEADLINE_S):
+            for frame in await anext(self.stream):
+                if isinstance(frame, Snapshot):
+                    assert frame.revision >= self.revision
+                    self.document = frame.document
+                else:
+                    assert frame.revision == self.revision + isinstance(frame, Delta)
+                    apply(self.document, getattr(frame, "changes", ()))
+                self.revision = frame.revision
+
+    @property
+    def has_seen_the_end(self):
+        entry = self.document["calls"].get("run:1")
+        return bool(entry) and entry["statuses"][-1]["stage"] == "succeeded"
+
+
+async def read_for(reader, seconds, process):
+    """Read for a while; returns how many revisions came and the most memory that the process took."""
+    first, most = reader.revision, 0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        await reader.read()
+        most = max(most, process.memory_info().rss)
+    return reader.revision - first, most
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [10, 10_000])
+def test_a_subscriber_that_reads_nothing_costs_no_memory_and_no_one_elses_revisions_and_ends_converged(size, tmp_path):
+    enough = tmp_path / "enough"
+
+    async def check():
+        async with serving(Writer()) as (handle, connect):
+            process = psutil.Process(handle.pid)
+            quick = Reader((await connect()).state_delta(handle.epoch, 0))
+            await quick.read()
+            channel = await connect()
+            await channel.run("1", "run:1", (size, str(enough)), {}, {})
+            await read_for(quick, 1.0, process)  # buffers and the log get as large as they get
+            before, memory_before = await read_for(quick, WINDOW_S, process)
+            slow = Reader((await connect()).state_delta(handle.epoch, 0))
+            await slow.read()
+            during, memory_during = await read_for(quick, WINDOW_S, process)
+            enough.touch()
+            while not quick.has_seen_the_end:
+                await quick.read()
+            while slow.revision < quick.revision:
+                await slow.read()
+            assert slow.document == quick.document
+            assert memory_during - memory_before < GROWTH_BYTES
+            assert during > before / 2
+            for reader in (quick, slow):
+                await reader.stream.aclose()
+
+    asyncio.run(check())
