@@ -68,9 +68,13 @@ proto-check: $(PROTO)/.ready ## Lint the protos and compare the generated code w
 test-floor: $(FLOOR)/.ready ## Run the tests with the oldest supported dependencies
 	@$(FLOOR)/bin/python -m pytest -q -m "not slow" $(TESTS)
 
+.PHONY: bench
+bench: $(VENV)/.ready ## Measure every case beside raw gRPC and its peers (CASE=name for one, QUICK=1, PEERS=0)
+	@$(BIN)/python -m bench $(CASE) $(if $(QUICK),--quick) $(if $(filter 0,$(PEERS)),--no-peers)
+
 .PHONY: clean
 clean: ## Remove all that was made: environments and caches
-	rm -rf .venv .venv-floor .venv-proto build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-floor .venv-proto .bench build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 define generate

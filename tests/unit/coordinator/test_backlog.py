@@ -114,6 +114,13 @@ def test_a_mirror_takes_in_several_revisions_as_one_delta(data):
         assert all(same(getattr(work, name), document["vars"][name]) for name in touched)
 
 
+def test_a_bookmark_is_kept_if_nothing_comes_after_it():
+    frames = [Bookmark(7, 1), Delta(7, 2, [Set(("vars", "n"), 2)]), Bookmark(7, 2, 12)]
+    assert conflated(frames) == frames[1:]
+    assert conflated(frames[:2]) == frames[1:2]
+    assert conflated([Bookmark(7, 1), Bookmark(7, 1, 5)]) == [Bookmark(7, 1, 5)]
+
+
 def delta(revision, changes=1):
     return Delta(7, revision, [Splice(("vars", "items"), 0, 0, [revision])] * changes)
 

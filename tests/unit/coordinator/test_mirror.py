@@ -109,6 +109,24 @@ def test_several_changes_of_a_dict_that_the_flow_has_replaced_give_the_works_dic
     assert pair.work.table == {"a": {"b": [1]}, "c": 2}
 
 
+def test_what_the_flow_has_made_unfit_for_the_works_change_becomes_the_works_again():
+    pair = Pair()
+    pair.work_writes(items=[1, 2, 3], table={"a": {"b": 1}})
+    pair.work.items.clear()
+    del pair.work.table["a"]
+    pair.work_writes(items=[1, 2, 4], table={"a": {"b": 2}})
+    assert (pair.work.items, pair.work.table) == ([1, 2, 4], {"a": {"b": 2}})
+
+
+def test_what_the_flow_wrote_before_the_work_wrote_the_same_is_no_change():
+    pair = Pair()
+    pair.work.counter = 5
+    pair.work.items = [5]
+    pair.flow_wrote()
+    shown, _ = pair.mirror.apply([Set(("vars", "counter"), 5), Splice(("vars", "items"), 0, 0, [5])])
+    assert shown == []
+
+
 def test_an_attribute_that_the_work_gains_is_one_the_flow_may_write():
     pair = Pair()
     pair.theirs["vars"]["gained"] = 1

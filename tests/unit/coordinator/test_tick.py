@@ -1409,6 +1409,16 @@ def test_a_removed_work_is_stopped_and_forgotten():
     assert [work.name for work in app.root.works()] == ["root.items.1"]
 
 
+def test_what_a_removed_flow_writes_is_told_to_nobody():
+    app = App(Root(table={"f": Flow(n=0, seen=[])}))
+    gone = app.root.table.pop("f")
+    app.root._body = lambda root: gone.seen.append(1)
+    app.run()
+    gone.n = 1
+    app.run()
+    assert app.changes == []
+
+
 def test_a_removed_works_process_is_one_of_the_apps_until_it_has_ended():
     app = App(Root(items=[Work()]))
     process = app.processes["root.items.0"]
