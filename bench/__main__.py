@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 even if targets are missed, which the table says."""
     options = _parse(arguments)
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=200)
     cases = [load(name) for name in options.names or NAMES]
     if options.list:
         for case in cases:

@@ -68,9 +68,17 @@ def dicts():
 
 
 @cache
+def simple_values():
+    """Values with all that is odd about them, but few and shallow: where the structure matters, not the leaves."""
+    scalars = st.sampled_from([value for value in LOOKALIKES if not isinstance(value, list | dict)] + EDGES + ODD_TEXTS)
+    flat = st.lists(scalars, max_size=4) | st.dictionaries(st.sampled_from([*"abc", 1, 2]), scalars, max_size=3)
+    return scalars | flat | st.lists(flat, max_size=2) | st.dictionaries(st.sampled_from("abc"), flat, max_size=2)
+
+
+@cache
 def sections():
     """What the attributes of a component amount to."""
-    return st.dictionaries(texts(), values(5), max_size=3)
+    return st.dictionaries(texts(), simple_values(), max_size=3)
 
 
 @cache
@@ -156,7 +164,8 @@ def edited_documents(draw, document):
 @st.composite
 def _edited_section(draw, entries):
     after = {key: draw(edited(value)) for key, value in entries.items() if draw(st.integers(0, 5))}
-    after.update(draw(st.dictionaries(texts(), values(3), max_size=1)))
+    if draw(st.booleans()):
+        after[draw(texts())] = draw(simple_values())
     return after
 
 

@@ -108,14 +108,16 @@ class Rota:
     LOOKS = 8
 
     def __init__(self) -> None:
-        self._waiting: list[int] = []
+        self._order: list[int] = []
+        self._position = 0
 
     def next(self, records: Mapping[int, WorkRecord]) -> list[int]:
-        """Return some Works that have containers, each in its turn."""
-        if not self._waiting:
-            self._waiting = [each for each, record in records.items() if record.mirror.has_containers]
-        due, self._waiting = self._waiting[-self.LOOKS :], self._waiting[: -self.LOOKS]
-        return due
+        """Return those of the next few Works that have containers."""
+        if self._position >= len(self._order):
+            self._order, self._position = list(records), 0
+        due = self._order[self._position : self._position + self.LOOKS]
+        self._position += self.LOOKS
+        return [each for each in due if each in records and records[each].mirror.has_containers]
 
 
 class PassLedger:

@@ -352,7 +352,7 @@ def test_load_state_dict_passes_on_what_stands_below_a_dynamic_flow():
     old = Outer()
     old.inner = FlowReload()
     old.inner.run()
-    states = {"inner": old.inner.state_dict(), "inner.w": old.inner.w.state}
+    states = {"inner.w": old.inner.w.state, "inner": old.inner.state_dict()}  # in whatever order
     fresh = Outer()
     fresh.load_state_dict(old.state_dict(), states)
     assert (fresh.inner.counter, fresh.inner.w.counter) == (1, 1)
