@@ -45,7 +45,14 @@ def render_keys(path: Path) -> str:
     """
     if not path:
         return ""
-    return str(path[0]) + "".join(f"[{key!r}]" for key in path[1:])
+    return str(path[0]) + "".join(f"[{_render_key(key)}]" for key in path[1:])
+
+
+def _render_key(key: str | int) -> str:
+    try:
+        return repr(key)
+    except ValueError:  # Python prints no integer of more than some thousand digits
+        return hex(key)[:20] + "..." if isinstance(key, int) else "..."
 
 
 class LightningGrpcError(Exception):

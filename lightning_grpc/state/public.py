@@ -60,7 +60,10 @@ def render_path(path: Path) -> str | None:
     parts = ["root"]
     for key in path:
         if type(key) is int:
-            parts.append(f"[{key}]")
+            try:
+                parts.append(f"[{key}]")
+            except ValueError:  # Python prints no integer of more than some thousand digits
+                return None
         elif str(key).startswith("__") and str(key).endswith("__"):
             return None  # DeepDiff refuses them, as attributes that must not be touched
         elif "'" not in str(key):

@@ -146,7 +146,7 @@ def _validate_keys(value: dict[Any, Any], path: Path) -> None:
         if type(key) is str:
             _validate_text(key, (*path, key))
         elif type(key) is not int:
-            raise InvalidValueError(path, f"has the key {key!r} of type {type(key).__name__}; keys are str or int")
+            raise InvalidValueError(path, f"has the key {_describe(key)}; keys are str or int")
 
 
 def _describe(value: object) -> str:

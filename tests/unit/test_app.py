@@ -76,7 +76,11 @@ def test_a_work_as_root_is_called_root_dot_work():
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"log_level": "loud"}, "Log Level should be in"), ({"idle_interval_s": 0}, "idle_interval_s")],
+    [
+        ({"log_level": "loud"}, "Log Level should be in"),
+        ({"idle_interval_s": 0}, "idle_interval_s"),
+        ({"state_limit_bytes": 0}, "state_limit_bytes"),
+    ],
 )
 def test_an_option_that_cannot_be_is_a_value_error(options, message):
     with pytest.raises(ValueError, match=message):

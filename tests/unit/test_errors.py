@@ -25,6 +25,7 @@ ALSO = {
     "NotInitializedError": AttributeError,
     "UndeclaredAttributeError": AttributeError,
     "InvalidValueError": AttributeError,
+    "StateTooLargeError": AttributeError,
     "ChildError": AttributeError,
     "MissingRunError": TypeError,
     "InvalidReturnError": RuntimeError,
@@ -82,6 +83,11 @@ def test_a_rendered_path_names_every_key(path):
     assert all(repr(key) in text for key in path[1:])
 
 
+def test_a_path_with_an_integer_too_long_to_be_printed_is_rendered_all_the_same():
+    assert render_keys(["x", 10**5000, "a"]).endswith("['a']")
+    assert "is odd" in str(InvalidValueError(("x", 10**5000), "is odd"))
+
+
 def test_an_invalid_value_knows_its_path_from_whoever_sees_it():
     error = InvalidValueError(("a", 0), "is odd")
     outer = error.within(("vars", "x"), "root.w (Work)")
@@ -89,6 +95,12 @@ def test_an_invalid_value_knows_its_path_from_whoever_sees_it():
     assert str(outer).startswith("root.w (Work): vars['x']['a'][0] is odd.")
     assert str(InvalidValueError((), "is odd")).startswith("the value is odd.")
     assert str(outer.within(())).startswith("root.w (Work): ")
+
+
+def test_a_state_that_is_too_large_keeps_its_kind_whoever_sees_it():
+    error = errors.StateTooLargeError(("x",), "takes too much").within((), "root.w (Work)")
+    assert type(error) is errors.StateTooLargeError
+    assert str(error) == "root.w (Work): x takes too much"
 
 
 def test_a_failed_work_tells_which_how_and_why():
@@ -114,6 +126,7 @@ def test_a_bug_of_ours_says_so():
         UndeclaredAttributeError("root.w (Work)", "x"),
         InvalidValueError(("x", 0), "is odd", "root.w (Work)"),
         WorkFailedError("root.w", "run:1", "user_exception", "ValueError", "Traceback"),
+        errors.StateTooLargeError(("x",), "takes too much", "root.w (Work)"),
         errors.ProtocolError("odd"),
         errors.ExitAppException("bye"),
     ],

@@ -14,7 +14,7 @@ from lightning_grpc.components.flow import LightningFlow
 from lightning_grpc.components.status import WorkFailureReasons, WorkStageStatus, make_status
 from lightning_grpc.components.structures import Dict, List
 from lightning_grpc.components.work import LightningWork, holds_component
-from lightning_grpc.errors import ChildError, InvalidValueError, MissingRunError
+from lightning_grpc.errors import ChildError, InvalidValueError, MissingRunError, StateTooLargeError
 
 
 class Work(LightningWork):
@@ -197,6 +197,18 @@ def test_a_work_may_set_its_url():
         work.url = object()
 
 
+def test_a_text_above_the_limit_of_the_work_is_refused_when_it_is_assigned():
+    work = Work()
+    work.url = "a"
+    work.__dict__["_state_limit_bytes"] = 1000
+    with pytest.raises(AttributeError, match=r"Work\): _url takes .* above its limit") as caught:
+        work.url = "x" * 2000
+    assert isinstance(caught.value, StateTooLargeError)
+    assert work.url == "a"
+    work.url = "x" * 900
+    assert len(work.url) == 900
+
+
 def test_the_port_is_picked_when_it_is_first_read_and_kept():
     Portly.found = 0
     work, other = Portly(), Portly()
@@ -279,8 +291,11 @@ def test_the_status_tells_reason_and_message():
 
 
 def test_a_timeout_is_a_failure_with_that_reason():
-    assert with_statuses("running", "failed", reason=WorkFailureReasons.TIMEOUT).has_timeout
-    assert not with_statuses("running", "failed", reason=WorkFailureReasons.USER_EXCEPTION).has_timeout
+    late = with_statuses("running", "failed", reason=WorkFailureReasons.TIMEOUT)
+    assert (late.has_timeout, late.num_timeouts) == (True, 1)
+    broken = with_statuses("running", "failed", reason=WorkFailureReasons.USER_EXCEPTION)
+    assert (broken.has_timeout, broken.num_timeouts) == (False, 0)
+    assert Work().num_timeouts == 0
 
 
 def test_successes_are_counted_over_all_calls():

@@ -302,3 +302,20 @@ class Process:
 
     def tell(self, *events):
         self.app.hear(*events)
+
+
+def app_of(body=None, *, options=None, **attributes):
+    """An app whose root has one Work, `w`, made with some options; returns the app, the Work and its process."""
+    work = Work(**(options or {}))
+    app = App(Root(body, w=work, **attributes))
+    return app, work, app.processes.get("root.w")
+
+
+def calls(*argument_lists):
+    """A body that calls the Work with each of some arguments, in order."""
+
+    def body(root):
+        for arguments in argument_lists:
+            root.w.run(*arguments)
+
+    return body

@@ -152,3 +152,10 @@ def test_a_path_that_deepdiff_could_not_read_back_is_listed_as_unrepresentable(k
 def test_deepdiff_reads_back_a_path_with_an_odd_key(key):
     public = to_public([Set(("vars", key), 2, 1)])
     assert applied_by_deepdiff(public, {"vars": {key: 1, "other": 1}}) == {"vars": {key: 2, "other": 1}}
+
+
+def test_a_path_with_an_integer_too_long_to_be_printed_is_listed_as_unrepresentable():
+    key = 10**5000
+    public = to_public([Set(("vars", key), 2, 1)])
+    assert list(public) == ["unrepresentable"]
+    assert public["unrepresentable"] == [["vars", key]]

@@ -218,9 +218,10 @@ def test_a_long_offender_is_shortened_in_the_error():
     assert len(str(caught.value)) < 500
 
 
-def test_an_object_that_cannot_even_be_printed_is_refused_like_any_other():
-    with pytest.raises(InvalidValueError):
-        validate([Unprintable()], ("x",))
+@pytest.mark.parametrize("wrap", [lambda v: [v], lambda v: {"k": v}, lambda v: {v: 1}, lambda v: {1, v}])
+def test_an_object_that_cannot_even_be_printed_is_refused_like_any_other(wrap):
+    with pytest.raises(InvalidValueError, match=r"^x"):
+        validate(wrap(Unprintable()), ("x",))
 
 
 def nested(depth, wrap, core=0):
