@@ -13,6 +13,9 @@ PROTOS := $(wildcard protos/lightning_grpc/v1/*.proto)
 GENERATED := lightning_grpc/v1
 PIP_FLAGS := --quiet --disable-pip-version-check
 TESTS ?= tests
+# Files of tests are shared out to this many processes; if one of them dies, all end, instead of waiting for it.
+PROCESSES ?= 2
+PYTEST := -m pytest -q -n $(PROCESSES) --dist loadfile --max-worker-restart 0
 
 .PHONY: help
 help: ## Print this help
@@ -22,14 +25,18 @@ help: ## Print this help
 
 .PHONY: run
 run: $(VENV)/.ready ## Set everything up and run the main example: a census of the standard library
-	@$(BIN)/lightning-grpc run app examples/census/app.py
+	@$(BIN)/lightning-grpc run app --no-server examples/census/app.py
 
 .PHONY: test
-test: $(VENV)/.ready ## Set everything up and run all tests (TESTS=path for some)
-	@$(BIN)/python -m pytest -q $(TESTS)
+test: $(VENV)/.ready ## Set everything up and run the tests (TESTS=path for some, PROCESSES=n at a time)
+	@$(BIN)/python $(PYTEST) -m "not slow" $(TESTS)
+
+.PHONY: test-slow
+test-slow: $(VENV)/.ready ## Run the tests that take a minute or more each
+	@$(BIN)/python $(PYTEST) -m slow $(TESTS)
 
 .PHONY: check
-check: format-check lint types contracts proto-check test test-floor ## All that CI runs
+check: format-check lint types contracts proto-check proto-breaking test test-slow test-floor ## All that CI runs
 
 .PHONY: format
 format: $(VENV)/.ready ## Format the code and fix what can be fixed
@@ -53,8 +60,9 @@ contracts: $(VENV)/.ready ## Check who imports whom
 	@$(BIN)/lint-imports --no-cache
 
 .PHONY: proto
-proto: $(PROTO)/.ready ## Generate the protobuf code
+proto: $(PROTO)/.ready $(VENV)/.ready ## Generate the protobuf code and the test vectors
 	@$(call generate,.)
+	@$(BIN)/python tests/protocol/vectors.py
 
 .PHONY: proto-check
 proto-check: $(PROTO)/.ready ## Lint the protos and compare the generated code with them
@@ -64,17 +72,25 @@ proto-check: $(PROTO)/.ready ## Lint the protos and compare the generated code w
 	  || { echo "the generated code is not that of protos/: run 'make proto'"; exit 1; }
 	@echo "protos: lint clean, generated code in sync"
 
+.PHONY: proto-breaking
+proto-breaking: $(PROTO)/.ready ## Compare the protos with those of every release
+	@BUF=$(PROTO)/bin/buf tests/compat/breaking.sh protos
+
 .PHONY: test-floor
 test-floor: $(FLOOR)/.ready ## Run the tests with the oldest supported dependencies
-	@$(FLOOR)/bin/python -m pytest -q -m "not slow" $(TESTS)
+	@$(FLOOR)/bin/python $(PYTEST) -m "not slow" $(TESTS)
 
 .PHONY: bench
 bench: $(VENV)/.ready ## Measure every case beside raw gRPC and its peers (CASE=name for one, QUICK=1, PEERS=0)
 	@$(BIN)/python -m bench $(CASE) $(if $(QUICK),--quick) $(if $(filter 0,$(PEERS)),--no-peers)
 
+.PHONY: docs-pictures
+docs-pictures: $(VENV)/.ready ## Draw the pictures of the dashboard anew, of a real run
+	@$(BIN)/python docs/make_pictures.py
+
 .PHONY: clean
 clean: ## Remove all that was made: environments and caches
-	rm -rf .venv .venv-floor .venv-proto .bench build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-floor .venv-proto .bench build examples/polyglot/node/node_modules *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 define generate

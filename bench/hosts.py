@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from bench.apps import Numbers
 from lightning_grpc.wire.protocol import WORK_SERVICE
 from lightning_grpc.wire.server import Server
+from lightning_grpc.worker.output import OutputLog
 from lightning_grpc.worker.publisher import Publisher
 from lightning_grpc.worker.runner import Runner
 from lightning_grpc.worker.service import WorkServicer
@@ -45,7 +46,7 @@ async def _host(directory: str, first: int, count: int) -> None:
     for index in range(first, first + count):
         work = Numbers(parallel=True)
         publisher = Publisher(work, epoch)
-        servicer = WorkServicer(work, publisher, Runner(work, publisher), _stay)
+        servicer = WorkServicer(work, publisher, Runner(work, publisher), _stay, OutputLog(work.name))
         server = Server([servicer.handlers()], [WORK_SERVICE], None)
         await server.start(address_of(directory, index))
         publisher.start()

@@ -21,12 +21,14 @@ class Line:
         row: What it is about.
         shown: Per side, the median of what its column shows; nan for what was not measured.
         values: Per side, the median of what is compared with the target.
+        extremes: The least and the most of that in a round of this package.
     """
 
     case: str
     row: Row
     shown: Mapping[str, float]
     values: Mapping[str, float]
+    extremes: tuple[float, float] = (math.nan, math.nan)
 
     @property
     def value(self) -> float:
@@ -69,12 +71,13 @@ def lines_of(case: Case, results: Results) -> list[Line]:
     for row in case.rows:
         shown: dict[str, float] = {}
         values: dict[str, float] = {}
+        ours = [row.value(each[OURS], each.get(RAW, {})) for each in results.rounds if OURS in each] or [math.nan]
         for side in results.sides:
             metric = row.raw_metric if side == RAW and row.raw_metric else row.metric
             rounds = [each for each in results.rounds if side in each]
             shown[side] = median([each[side].get(metric, math.nan) for each in rounds])
             values[side] = median([row.value(each[side], each.get(RAW, {})) for each in rounds])
-        lines.append(Line(case.name, row, shown, values))
+        lines.append(Line(case.name, row, shown, values, (min(ours), max(ours))))
     return lines
 
 
@@ -105,13 +108,15 @@ def _digits(value: float) -> str:
 
 def header(peers: Sequence[str]) -> list[str]:
     """Return the titles of the table's columns."""
-    return ["case", "ours", "raw", *peers, "compared", "target", "verdict"]
+    return ["case", "ours", "raw", *peers, "compared", "range", "target", "verdict"]
 
 
 def cells(line: Line, peers: Sequence[str]) -> list[str]:
     """Return one line's cells."""
-    compared = format_number(line.value, line.row.compared_unit)
-    return [line.row.title, *map(line.cell, (OURS, RAW, *peers)), compared, line.target, line.verdict]
+    unit = line.row.compared_unit
+    compared = format_number(line.value, unit)
+    extremes = " to ".join(format_number(each, unit) for each in line.extremes)
+    return [line.row.title, *map(line.cell, (OURS, RAW, *peers)), compared, extremes, line.target, line.verdict]
 
 
 def markdown(

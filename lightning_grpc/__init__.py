@@ -8,21 +8,45 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lightning_grpc.app import LightningApp
     from lightning_grpc.components.compute import BuildConfig, CloudCompute
-    from lightning_grpc.wiring import LightningFlow, LightningWork
+    from lightning_grpc.service.app_client import AppClient
+    from lightning_grpc.service.async_client import AsyncAppClient
+    from lightning_grpc.standalone.async_work_client import AsyncWorkClient
+    from lightning_grpc.standalone.serving import serve
+    from lightning_grpc.standalone.work_client import WorkClient
+    from lightning_grpc.wiring import LightningFlow, LightningWork, RemoteWork
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AppClient": "lightning_grpc.service.app_client",
+    "AsyncAppClient": "lightning_grpc.service.async_client",
+    "AsyncWorkClient": "lightning_grpc.standalone.async_work_client",
     "BuildConfig": "lightning_grpc.components.compute",
     "CloudCompute": "lightning_grpc.components.compute",
     "LightningApp": "lightning_grpc.app",
     "LightningFlow": "lightning_grpc.wiring",
     "LightningWork": "lightning_grpc.wiring",
+    "RemoteWork": "lightning_grpc.wiring",
+    "WorkClient": "lightning_grpc.standalone.work_client",
+    "serve": "lightning_grpc.standalone.serving",
 }
 
-_MODULES = frozenset({"runners", "structures", "utilities"})
+_MODULES = frozenset({"api", "runners", "structures", "utilities"})
 
-__all__ = ["BuildConfig", "CloudCompute", "LightningApp", "LightningFlow", "LightningWork", "__version__"]
+__all__ = [
+    "AppClient",
+    "AsyncAppClient",
+    "AsyncWorkClient",
+    "BuildConfig",
+    "CloudCompute",
+    "LightningApp",
+    "LightningFlow",
+    "LightningWork",
+    "RemoteWork",
+    "WorkClient",
+    "__version__",
+    "serve",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import secrets
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from lightning_grpc import __version__
 from lightning_grpc.components.component import Component, Node
 from lightning_grpc.components.compute import CloudCompute
 from lightning_grpc.components.flow import LightningFlow, RootFlow
@@ -14,12 +18,23 @@ from lightning_grpc.components.status import AppStage
 from lightning_grpc.components.work import LightningWork
 from lightning_grpc.coordinator.loop import Coordinator
 from lightning_grpc.coordinator.metrics import Metrics
-from lightning_grpc.errors import ConfigurationError, MissingRunError, WorkFailedError
+from lightning_grpc.coordinator.record import Caller
+from lightning_grpc.errors import CheckpointError, ConfigurationError, MissingRunError, WorkFailedError
 from lightning_grpc.runtimes.base import Runtime
 from lightning_grpc.runtimes.local import LocalRuntime
+from lightning_grpc.service.app_service import AppService
+from lightning_grpc.service.commands import Commands
+from lightning_grpc.service.running_app import RunningApp
 from lightning_grpc.state.delta import Change
 from lightning_grpc.state.public import PublicDelta, to_public
+from lightning_grpc.wire.addresses import check_address
+from lightning_grpc.wire.auth import new_token
+from lightning_grpc.worker.output import OutputLog
 from lightning_grpc.worker.publisher import STATE_LIMIT_BYTES
+
+if TYPE_CHECKING:
+    from lightning_grpc.checkpoint.checkpoint import Checkpoint
+    from lightning_grpc.http.server import HttpServer
 
 _log = logging.getLogger("lightning_grpc")
 
@@ -39,6 +54,16 @@ class LightningApp:
         idle_interval_s: The root Flow is run at least this often, in seconds.
         state_limit_bytes: How large the state of one Work may be, about; a value that would make it larger is an
             error in that Work, and what was there before stays.
+        checkpoint_dir: Where the app's state is written as it changes; None for nowhere. See docs/checkpoints.md.
+        resume: Whether the app goes on from the checkpoint that is there, if there is one.
+        checkpoint_limit_bytes: How much history the checkpoint keeps, about; the oldest is given up first.
+        serve: Whether the app answers clients while it runs; see docs/app-service.md.
+        service_address: ``HOST:PORT`` of loopback, to be served there too; None for a unix socket alone.
+        http_host: Where the app's HTTP API is served; ``127.0.0.1`` if only `http_port` is given. See docs/http-api.md.
+        http_port: The port of it; 0 picks one, 7501 if only `http_host` is given. If both are None, there is no HTTP.
+
+    Attributes:
+        http_url: Where the HTTP API can be reached; empty until it can.
 
     Raises:
         MissingRunError: The root Flow has no ``run``.
@@ -59,6 +84,13 @@ class LightningApp:
         *,
         idle_interval_s: float = 1.0,
         state_limit_bytes: int = STATE_LIMIT_BYTES,
+        checkpoint_dir: str | Path | None = None,
+        resume: bool = False,
+        checkpoint_limit_bytes: int = 1 << 30,
+        serve: bool = True,
+        service_address: str | None = None,
+        http_host: str | None = None,
+        http_port: int | None = None,
     ) -> None:
         if log_level not in ("debug", "info"):
             raise ConfigurationError(f"Log Level should be in ['debug', 'info']. Found {log_level}")
@@ -78,10 +110,23 @@ class LightningApp:
         if state_limit_bytes <= 0:
             raise ConfigurationError(f"state_limit_bytes is a size in bytes above 0, not {state_limit_bytes}")
         self._state_limit_bytes = state_limit_bytes
+        if checkpoint_limit_bytes <= 0:
+            raise ConfigurationError(f"checkpoint_limit_bytes is a size in bytes above 0, not {checkpoint_limit_bytes}")
+        self.checkpoint_dir = checkpoint_dir
+        self.resume = resume
+        self._checkpoint_limit_bytes = checkpoint_limit_bytes
+        self._checkpoint: Checkpoint | None = None
+        self.serve = serve
+        self.service_address = service_address
+        self.http_host = http_host
+        self.http_port = http_port
+        self.http_url = ""
         self._listeners: list[DeltaListener] = []
-        self._revision = 0
         self._has_run = False
         self._coordinator: Coordinator | None = None
+        self._service: AppService | None = None
+        self._http: HttpServer | None = None
+        self._output = OutputLog("root")
         self.name = ""
         self.flow_cloud_compute = flow_cloud_compute or CloudCompute(name="flow-lite")
         self.log_level = log_level
@@ -104,32 +149,48 @@ class LightningApp:
             FlowFailedError: A Flow called ``fail()``.
             KeyboardInterrupt: Ctrl-C ended the app.
             SystemExit: SIGTERM ended it.
-            ConfigurationError: The app has been run before.
+            ConfigurationError: The app has been run before, `service_address` is not on loopback, or the HTTP API
+                cannot be served: its port is taken, say.
+            CheckpointError: Its checkpoint cannot be written, or it cannot be resumed from it.
+            CommandDefinitionError: The commands that its Flows offer cannot be called as they are.
             Exception: What the root Flow's ``run`` raised, as it was.
         """
         if self._has_run:
             raise ConfigurationError("this app has been run; make a new LightningApp to run its components again")
+        Commands(self._root).describe()
+        if self.service_address is not None:
+            check_address(self.service_address)
+        http = self._http = self._open_http()
         self._has_run = True
         _prepare_logging(self.log_level)
-        coordinator = self._coordinator = Coordinator(
-            self._root,
-            runtime or LocalRuntime(state_limit_bytes=self._state_limit_bytes),
-            idle_interval_s=self._idle_interval_s,
-            on_stage=self._reach,
-            on_changes=self._publish,
-        )
         try:
-            coordinator.run()
+            self._open_checkpoint()
+            self._coordinator = Coordinator(
+                self._root,
+                runtime or LocalRuntime(state_limit_bytes=self._state_limit_bytes),
+                idle_interval_s=self._idle_interval_s,
+                on_stage=self._reach,
+                on_changes=self._publish,
+                caller=Caller(f"app {self._title()}", secrets.token_hex(6)),
+            )
+            self._host_services(self._coordinator)
+            with self._output.capturing() if self.serve else contextlib.nullcontext():
+                self._coordinator.run()
         except BaseException as error:
             self.exception = error
             if isinstance(error, WorkFailedError) and error.remote_type:
                 print(error.remote_traceback.rstrip(), file=sys.stderr, flush=True)
             raise
+        finally:
+            if http is not None:
+                http.close()
+            self._close_checkpoint()
 
     def add_delta_listener(self, listener: DeltaListener) -> None:
         """Have a function called with every delta of the app's state, in DeepDiff's form.
 
-        It is called on the thread that runs the app, after the root Flow has seen the change. Shape: such as
+        It is called on the thread that runs the app: with what Works have done before the run of the root that sees it,
+        with what that run has done after it. Shape: such as
         ``{"values_changed": {"root['works']['w']['vars']['counter']": {"new_value": 425}}}``.
         """
         self._listeners.append(listener)
@@ -149,8 +210,8 @@ class LightningApp:
 
     @property
     def revision(self) -> int:
-        """How many deltas the app's state has had."""
-        return self._revision
+        """The newest revision of the app's state; 1 is the state it began with, and each delta makes the next."""
+        return self._coordinator.log.revision if self._coordinator is not None else 0
 
     # The tree.
 
@@ -240,13 +301,71 @@ class LightningApp:
     def _reach(self, stage: AppStage) -> None:
         self.stage = stage
         if stage is AppStage.RUNNING:
-            _log.info("Your app has started.")
+            if self._checkpoint is not None and self._coordinator is not None:
+                log = self._coordinator.log
+                log.begin(self._checkpoint.begin(self.name, __version__, log.epoch, self.state))
+            if self._http is None:  # else when it can be reached
+                _log.info("Your app has started.")
 
-    def _publish(self, changes: list[Change]) -> None:
-        self._revision += 1
-        if self._listeners or _log.isEnabledFor(logging.DEBUG):
+    def _title(self) -> str:
+        return self.name or sys.argv[0] or type(self._root).__name__
+
+    def _host_services(self, coordinator: Coordinator) -> None:
+        running, token = RunningApp(self._title(), self._root, coordinator, self._output), new_token()
+        if self.serve:
+            self._service = AppService(running, self.service_address, token=token)
+            coordinator.host(self._service)
+        if self._http is not None:
+            self._http.attach(running, token)
+            coordinator.host(self._http)
+
+    def _open_http(self) -> HttpServer | None:
+        if self.http_host is None and self.http_port is None:
+            return None
+        from lightning_grpc.http.binding import DEFAULT_HOST, DEFAULT_PORT
+        from lightning_grpc.http.server import HttpServer
+
+        port = DEFAULT_PORT if self.http_port is None else self.http_port
+        return HttpServer(self._root, self.http_host or DEFAULT_HOST, port, on_ready=self._announce_http)
+
+    def _announce_http(self, url: str) -> None:
+        self.http_url = url
+        _log.info("Your app has started. View it in your browser: %s/view", url)
+        if self._service is not None:
+            self._service.announce_http(url)
+
+    def _open_checkpoint(self) -> None:
+        if self.checkpoint_dir is None:
+            if self.resume:
+                raise ConfigurationError("resume needs the directory of the checkpoint: checkpoint_dir")
+            return
+        from lightning_grpc.checkpoint.checkpoint import Checkpoint
+
+        self._checkpoint = Checkpoint(
+            self.checkpoint_dir, resuming=self.resume, limit_bytes=self._checkpoint_limit_bytes
+        )
+        self._checkpoint.resume(self._root)
+
+    def _close_checkpoint(self) -> None:
+        checkpoint, self._checkpoint = self._checkpoint, None
+        if checkpoint is None:
+            return
+        try:
+            checkpoint.close()
+        except CheckpointError as error:
+            if self.exception is None:
+                self.stage, self.exception = AppStage.FAILED, error
+                raise
+            _log.error("%s", error)
+
+    def _publish(self, deltas: Sequence[list[Change]]) -> None:
+        if self._checkpoint is not None:
+            self._checkpoint.add(deltas)
+        if not self._listeners and not _log.isEnabledFor(logging.DEBUG):
+            return
+        for revision, changes in enumerate(deltas, self.revision - len(deltas) + 1):
             delta = to_public(changes)
-            _log.debug("delta %d: %s", self._revision, delta)
+            _log.debug("delta %d: %s", revision, delta)
             for listener in self._listeners:
                 listener(delta)
 

@@ -12,12 +12,26 @@
      |    +-- MissingRunError           (TypeError)
      |    +-- InvalidReturnError        (RuntimeError)
      |    +-- NotTransferableError      (TypeError)
+     |    +-- ScheduleError             (ValueError)
+     |    +-- CommandDefinitionError    (ValueError)
      +-- ConfigurationError         the operator  (ValueError)
+     |    +-- CheckpointError
      +-- WorkFailedError            the author of a Work's ``run``  (RuntimeError)
      +-- FlowFailedError            the Flow, which said ``fail()``  (RuntimeError)
+     +-- UpdateRefusedError         who updates an app's state from outside  (ValueError)
+     |    +-- UpdateConflictError
+     +-- UnknownCommandError        who calls a command of an app  (LookupError)
+     +-- UnknownWorkError           who wants something of a Work of an app  (LookupError)
+     +-- CommandArgumentError       the same  (ValueError)
+     +-- CommandFailedError         the author of a command  (RuntimeError)
+     +-- RequestSuspendedError      the author of what was asked of an app  (RuntimeError)
+     +-- AppEndedError              nobody: the app has ended  (RuntimeError)
+     +-- BusyError                  who asks an app for too much at a time  (RuntimeError)
+     +-- NoAnswerError              who asks an app whose Flow is busy, or hangs  (TimeoutError)
      +-- TransportError             the environment  (ConnectionError)
      +-- RuntimeStartError          whoever launches Works  (RuntimeError)
      +-- ProtocolError              the peer, or us  (RuntimeError)
+     |    +-- InvalidRequestError       who calls a Work  (ValueError)
      +-- InvariantError             us: a bug in this package  (RuntimeError)
 
     FlowSignal (BaseException)      not errors: how a Flow's ``run`` is left early
@@ -31,28 +45,9 @@ catch a builtin, the error is also that builtin.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-Path = Sequence["str | int"]
-
-
-def render_keys(path: Path) -> str:
-    """Render a path inside a value the way one would write it in Python.
-
-    Example:
-        >>> render_keys(["table", "a", 0])
-        "table['a'][0]"
-    """
-    if not path:
-        return ""
-    return str(path[0]) + "".join(f"[{_render_key(key)}]" for key in path[1:])
-
-
-def _render_key(key: str | int) -> str:
-    try:
-        return repr(key)
-    except ValueError:  # Python prints no integer of more than some thousand digits
-        return hex(key)[:20] + "..." if isinstance(key, int) else "..."
+from lightning_grpc.keys import Path, render_keys
 
 
 class LightningGrpcError(Exception):
@@ -150,8 +145,60 @@ class NotTransferableError(DefinitionError, TypeError):
     """A Work cannot be handed to the process that shall run it."""
 
 
+class CommandDefinitionError(DefinitionError, ValueError):
+    """A Flow's ``configure_commands`` cannot be used as it is.
+
+    Attributes:
+        command: The command's name; empty if it is about none in particular.
+        flow: Full name of the Flow that offers it.
+        reason: What is wrong.
+    """
+
+    def __init__(self, command: str, flow: str, reason: str) -> None:
+        super().__init__(command, flow, reason)
+        self.command = command
+        self.flow = flow
+        self.reason = reason
+
+    def __str__(self) -> str:
+        what = f"the command {self.command!r} in " if self.command else ""
+        return f"{what}{self.flow}.configure_commands() {self.reason}"
+
+
+class ScheduleError(DefinitionError, ValueError):
+    """A Flow asks for a schedule that has no meaning.
+
+    Attributes:
+        pattern: The cron pattern, as one would write it.
+        reason: What is wrong with it.
+        flow: Name and class of the Flow, empty while unknown.
+    """
+
+    def __init__(self, pattern: str, reason: str, flow: str = "") -> None:
+        super().__init__(pattern, reason, flow)
+        self.pattern = pattern
+        self.reason = reason
+        self.flow = flow
+
+    def within(self, flow: str) -> ScheduleError:
+        """Return the same finding seen from the Flow that asks."""
+        return ScheduleError(self.pattern, self.reason, flow)
+
+    def __str__(self) -> str:
+        owner = f"{self.flow}: " if self.flow else ""
+        return (
+            f"{owner}schedule({self.pattern}) has no meaning: {self.reason}. A cron pattern has five fields (minute, "
+            "hour, day of the month, month, day of the week), such as '30 2 * * *', or six, with seconds at the end; "
+            "or it is hourly, daily, midnight, weekly, monthly, yearly or annually."
+        )
+
+
 class ConfigurationError(LightningGrpcError, ValueError):
     """An option, file or environment is not usable as given."""
+
+
+class CheckpointError(ConfigurationError):
+    """A checkpoint cannot be made, written, read or resumed."""
 
 
 class WorkFailedError(LightningGrpcError, RuntimeError):
@@ -188,8 +235,126 @@ class FlowFailedError(LightningGrpcError, RuntimeError):
     """A Flow ended the app as failed with ``fail()``."""
 
 
+class UnknownCommandError(LightningGrpcError, LookupError):
+    """The app has no command of this name.
+
+    Attributes:
+        command: The name.
+        known: The names of those it has.
+    """
+
+    def __init__(self, command: str, known: Sequence[str]) -> None:
+        super().__init__(command, known)
+        self.command, self.known = command, tuple(known)
+
+    def __str__(self) -> str:
+        return f"the app has no command {self.command!r}; it has {', '.join(self.known) or 'none'}"
+
+
+class UnknownWorkError(LightningGrpcError, LookupError):
+    """The app has no Work of the name `work`; those that it has are `known`."""
+
+    def __init__(self, work: str, known: Sequence[str]) -> None:
+        super().__init__(work, known)
+        self.work, self.known = work, tuple(known)
+
+    def __str__(self) -> str:
+        return f"the app has no Work {self.work!r}; it has {', '.join(self.known) or 'none'}"
+
+
+class CommandArgumentError(LightningGrpcError, ValueError):
+    """An argument of a command is missing, unknown, or does not fit; nothing was executed.
+
+    Attributes:
+        command: The command's name.
+        argument: The argument's name.
+        reason: What is wrong with it.
+        usage: How the command is written.
+    """
+
+    def __init__(self, command: str, argument: str, reason: str, usage: str) -> None:
+        super().__init__(command, argument, reason, usage)
+        self.command = command
+        self.argument = argument
+        self.reason = reason
+        self.usage = usage
+
+    def __str__(self) -> str:
+        return f"{self.command}: the argument {self.argument!r} {self.reason}. Usage: {self.usage}"
+
+
+class CommandFailedError(LightningGrpcError, RuntimeError):
+    """A command raised an exception, or returned what is no value; the app goes on.
+
+    Attributes:
+        command: The command's name.
+        remote_type: Class of the exception in the app's process.
+        message: What the exception says.
+        remote_traceback: The traceback as it was printed there; empty if there was none.
+    """
+
+    def __init__(self, command: str, remote_type: str, message: str, remote_traceback: str) -> None:
+        super().__init__(command, remote_type, message, remote_traceback)
+        self.command = command
+        self.remote_type = remote_type
+        self.message = message
+        self.remote_traceback = remote_traceback
+
+    @property
+    def summary(self) -> str:
+        """One line: which command failed with what."""
+        return f"the command {self.command} failed with {self.remote_type}: {self.message}"
+
+    def __str__(self) -> str:
+        return f"{self.summary}\n{self.remote_traceback.rstrip()}" if self.remote_traceback else self.summary
+
+
+class RequestSuspendedError(LightningGrpcError, RuntimeError):
+    """Something asked for from outside called a blocking Work, which only the root's run can wait for."""
+
+    def __init__(self, what: str, work: str) -> None:
+        self.what = what
+        self.work = work
+        super().__init__(
+            f"{what} has called {work}.run(), which blocks: it was asked for, but only a Flow's run can wait for it. "
+            "Make the Work parallel, or have the root's run call it."
+        )
+
+
+class UpdateRefusedError(LightningGrpcError, ValueError):
+    """An update of the app's state from outside does not fit; nothing of it was made."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{render_keys(['root', *path])} cannot be updated: {reason}")
+
+
+class UpdateConflictError(UpdateRefusedError):
+    """An update was made for an older state: what it changes has changed meanwhile."""
+
+
+class AppEndedError(LightningGrpcError, RuntimeError):
+    """The app that was asked for something has ended."""
+
+
+class BusyError(LightningGrpcError, RuntimeError):
+    """Too many requests are waiting for the app; a later one may be accepted."""
+
+
+class NoAnswerError(LightningGrpcError, TimeoutError):
+    """An app did not answer in time; what was asked for may be done all the same."""
+
+
 class TransportError(LightningGrpcError, ConnectionError):
-    """A peer cannot be reached, or the connection to it broke."""
+    """A peer cannot be reached, or the connection broke; or it says that it does not accept this now (`is_refusal`).
+
+    Attributes:
+        retry_after_s: When another try may be worth it, as far as the peer has said so.
+    """
+
+    retry_after_s = 0.0
+    is_refusal = False
 
 
 class RuntimeStartError(LightningGrpcError, RuntimeError):
@@ -198,6 +363,17 @@ class RuntimeStartError(LightningGrpcError, RuntimeError):
 
 class ProtocolError(LightningGrpcError, RuntimeError):
     """A message breaks the rules of the protocol."""
+
+
+class InvalidRequestError(ProtocolError, ValueError):
+    """A peer does not take a request; `violations` says what is wrong, by the request's field."""
+
+    def __init__(self, message: str, violations: Mapping[str, str]) -> None:
+        self.violations = dict(violations)
+        super().__init__(message, self.violations)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class InvariantError(LightningGrpcError, RuntimeError):

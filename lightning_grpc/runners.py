@@ -7,6 +7,7 @@ from typing import Any
 
 from lightning_grpc.app import LightningApp
 from lightning_grpc.cli.load import load_app
+from lightning_grpc.http.binding import DEFAULT_HOST, DEFAULT_PORT
 
 __all__ = ["MultiProcessRuntime", "Runtime", "load_app_from_file"]
 
@@ -17,11 +18,15 @@ class MultiProcessRuntime:
 
     Attributes:
         app: The app.
-        start_server: Whether to serve the app's HTTP API; there is none yet, so that it is not served either way.
+        start_server: Whether to serve the app's HTTP API.
+        host: Where it is served, unless the app itself says.
+        port: The port of it, unless the app itself says; 0 picks one.
     """
 
     app: LightningApp
     start_server: bool = True
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
 
     def dispatch(self, *args: Any, open_ui: bool = True, **kwargs: Any) -> None:
         """Run the app to its end; raises what `LightningApp.run` raises.
@@ -31,6 +36,9 @@ class MultiProcessRuntime:
             open_ui: Whether to open the app's page in a browser; there is none yet.
             kwargs: Accepted as Lightning Apps do; without a meaning here.
         """
+        if self.start_server:
+            self.app.http_host = self.app.http_host or self.host
+            self.app.http_port = self.port if self.app.http_port is None else self.app.http_port
         self.app.run()
 
 

@@ -56,7 +56,7 @@ CASE = Case(
             "s",
         ),
         Row(
-            "the share of a core spent on looking at those 1,000,000",
+            "the share of a core that the Work's process takes for those 1,000,000",
             "share_percent",
             "%",
             absolute("share_percent"),

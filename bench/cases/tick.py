@@ -44,7 +44,7 @@ class _App:
         assert self._tick.changed
         self._tick.begin_run()
         self._root.run()
-        self._tick.end_run(suspended=False)
+        self._tick.end_run(completed=True)
         self._tick.take_commands()
         self._tick.take_changes()
         return time.perf_counter() - begin_s

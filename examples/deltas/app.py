@@ -40,11 +40,13 @@ class Copy:
     """A copy of an app's state, made once and kept up to date by the app's deltas."""
 
     def __init__(self, app):
-        self.state = app.root.state
+        self.state = app.state
+        self.deltas = 0
         app.add_delta_listener(self.take)
 
     def take(self, delta):
         print(delta)
+        self.deltas += 1
         self.state += Delta(delta, raise_errors=True)
 
 
@@ -53,5 +55,5 @@ app = L.LightningApp(Flow())
 if __name__ == "__main__":
     copy = Copy(app)
     app.run()
-    verdict = "equals" if copy.state == app.root.state else "differs from"
-    print(f"The copy, made of {app.revision} deltas, {verdict} the app's state.")
+    verdict = "equals" if copy.state == app.state else "differs from"
+    print(f"The copy, made of {copy.deltas} deltas, {verdict} the app's state.")

@@ -13,6 +13,7 @@ Transitions of an execution::
 
     pending -> running -> succeeded | failed | stopped
     pending -> failed | stopped              the process died, or was asked to end, before it began
+    not_started -> failed | stopped          the same, of one that an earlier run of the app did not finish
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from lightning_grpc.components.status import (
     WorkFailureReasons,
     WorkStageStatus,
     WorkStatus,
+    WorkStopReasons,
     make_status,
 )
 from lightning_grpc.errors import InvariantError
@@ -37,11 +39,18 @@ LATEST = CacheCallsKeys.LATEST_CALL_HASH
 START = "start"
 """Key of the entry that tells of the Work's process being started without a run."""
 
+FOR_GOOD = "for_good"
+"""Key of a status that says that a Flow has stopped the Work, which is final."""
+
+GOES_ON = "goes_on"
+"""Key of an entry of a call whose execution, in a service, may go on although the app that asked for it has ended."""
+
 Calls = dict[str, Any]
 Entry = dict[str, Any]
 Status = dict[str, Any]
 
 _NEXT_STAGES: dict[str, frozenset[str]] = {
+    WorkStageStatus.NOT_STARTED: FINAL_STAGES,  # an execution that the end of an earlier run of the app cut off
     WorkStageStatus.PENDING: FINAL_STAGES | {WorkStageStatus.RUNNING, WorkStageStatus.STARTED},
     WorkStageStatus.RUNNING: FINAL_STAGES,
     WorkStageStatus.STARTED: frozenset({WorkStageStatus.STOPPED, WorkStageStatus.FAILED}),
@@ -72,7 +81,7 @@ def new_calls() -> Calls:
     return {LATEST: None}
 
 
-def requested(name: str, call_id: str, now: float, before: Entry | None = None) -> Entry:
+def requested(name: str, call_id: str, now: float, before: Entry | None = None, *, caller: str = "") -> Entry:
     """Return the entry of an execution that was just asked for.
 
     Args:
@@ -80,10 +89,12 @@ def requested(name: str, call_id: str, now: float, before: Entry | None = None) 
         call_id: The execution's own identity.
         now: Seconds since 1970.
         before: The entry of the same call's last execution, whose count of successes goes on.
+        caller: Who asked, for people; left out if empty.
     """
     return {
         "name": name,
         "call_id": call_id,
+        **({"caller": caller} if caller else {}),
         "statuses": [make_status(WorkStageStatus.PENDING, now)],
         "successes": before["successes"] if before else 0,
     }
@@ -129,6 +140,64 @@ def reachable(entry: Entry) -> Entry:
 def is_finished(entry: Entry | None, call_id: str) -> bool:
     """Tell whether the execution `call_id` is the one the entry tells of, and is over."""
     return entry is not None and entry["call_id"] == call_id and stage_of(entry) in FINAL_STAGES
+
+
+def stopped_for_good(calls: Calls) -> bool:
+    """Tell whether a Flow has stopped the Work."""
+    entry = latest_entry(calls)
+    return entry is not None and bool(entry["statuses"][-1].get(FOR_GOOD))
+
+
+def newest_call_id(calls: Calls) -> int:
+    """Return the highest number that an execution has had; 0 without one."""
+    ids = [entry["call_id"] for key, entry in calls.items() if key not in (LATEST, START)]
+    return max((int(each) for each in ids if each.isdecimal()), default=0)
+
+
+def resumed(calls: Calls, *, raise_exception: bool, is_attached: bool = False) -> Calls:
+    """Return what is left of a Work's calls when its app is resumed and no process of the Work is there; fresh.
+
+    What has succeeded stays, and so does a failure that the Flow has handled. An execution that was not over, that
+    was cut off by the end of the app, or whose failure has ended the app, counts as not started: the next such call
+    is executed. The calls of a Work that a Flow has stopped stay as they are.
+
+    Args:
+        calls: As they were.
+        raise_exception: Whether a failed run fails the app, if the failure does not say it.
+        is_attached: Whether a service executes them, which may have gone on meanwhile.
+    """
+    if stopped_for_good(calls):
+        return dict(calls)
+    after: Calls = {}
+    for key, entry in calls.items():
+        if key not in (LATEST, START):
+            known = reachable(entry)
+            after[key] = known if _stays_over(known, raise_exception) else _cut_off(known)
+            if is_attached and _may_go_on(known):
+                after[key][GOES_ON] = True
+    newest = max(after, key=lambda key: after[key]["statuses"][-1]["timestamp"], default=None)
+    after[LATEST] = calls[LATEST] if calls[LATEST] in after else newest
+    return after
+
+
+def _stays_over(entry: Entry, raise_exception: bool) -> bool:
+    status = entry["statuses"][-1]
+    failed = status["stage"] == WorkStageStatus.FAILED and not status.get("raised", raise_exception)
+    return failed or status["stage"] == WorkStageStatus.SUCCEEDED
+
+
+def _may_go_on(entry: Entry) -> bool:
+    status = entry["statuses"][-1]
+    was_let_go = status["stage"] == WorkStageStatus.STOPPED and status.get("reason") == WorkStopReasons.DETACHED
+    return (
+        was_let_go or bool(entry.get(GOES_ON)) or status["stage"] in (WorkStageStatus.PENDING, WorkStageStatus.RUNNING)
+    )
+
+
+def _cut_off(entry: Entry) -> Entry:
+    at = entry["statuses"][-1]["timestamp"]
+    status = make_status(WorkStageStatus.NOT_STARTED, at, message="the app was resumed before this call was over")
+    return {**{key: value for key, value in entry.items() if key != "ret"}, "statuses": [status]}
 
 
 def latest_entry(calls: Calls) -> Entry | None:

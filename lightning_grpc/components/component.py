@@ -6,7 +6,8 @@ Names with a leading underscore are the component's own business.
 
 The values live in the component's ``__dict__``, so reading one costs what it costs in plain Python.
 Writing one goes through ``__setattr__``; for the plain scalar types, which need no further look, that is
-one dictionary write and one flag more than Python's own.
+two look-ups more than Python's own: of the type, and of the name among those whose writes interest nobody
+at the moment. While somebody waits for a write (the component is *armed*), no name is among them.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from lightning_grpc.components.backend import Backend
 
 T = TypeVar("T")
+
+NO_NAMES: dict[str, None] = {}
+"""What an armed component has in place of the names that may be written without a word; stays empty."""
 
 
 class ComponentMeta(ABCMeta):
@@ -85,7 +89,7 @@ class Component(Node, metaclass=ComponentMeta):
     """Base of `LightningFlow` and `LightningWork`; not for users to derive from."""
 
     _declared: dict[str, None] = {}  # noqa: RUF012 - what an object has whose super().__init__() never ran
-    _idle = False
+    _quick: dict[str, None] = {}  # noqa: RUF012 - the same
     _watcher: Callable[[Component], None] | None = None
     _internals: tuple[str, ...] = ()
     _sealed: bool
@@ -95,8 +99,8 @@ class Component(Node, metaclass=ComponentMeta):
         """Begin the component's life: from now on attributes may be declared."""
         fields = self.__dict__
         fields["_declared"] = dict.fromkeys(self._internals)
+        fields["_quick"] = fields["_declared"]
         fields["_sealed"] = False
-        fields["_idle"] = False
         fields["_watcher"] = None
         fields["_backend"] = None
         fields[CALLS] = calls
@@ -104,12 +108,11 @@ class Component(Node, metaclass=ComponentMeta):
         fields[ASSIGNED] = set()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if type(value) in PLAIN and name in self._declared:
+        # No thread is switched between the look-up and the write: there is no call in between. See `_arm`.
+        if type(value) in PLAIN and name in self._quick:
             self.__dict__[name] = value
-            if self._idle:  # read after the write: whoever sets it looks once more before going to sleep
-                self._watcher(self)  # type: ignore[misc]
-            return
-        self._assign(name, value)
+        else:
+            self._assign(name, value)
 
     def __delattr__(self, name: str) -> None:
         if name in self._declared:
@@ -142,15 +145,31 @@ class Component(Node, metaclass=ComponentMeta):
         fields[name] = value
         if type(value) in CONTAINERS:
             fields[ASSIGNED].add(name)
-        if self._idle and self._watcher is not None:
-            self._watcher(self)
+        if fields["_quick"] is NO_NAMES:  # looked at after the write, as `_arm` says
+            self._notify()
+
+    def _arm(self) -> None:
+        """Have the watcher called at every write, until `_disarm`.
+
+        A write by another thread that began before this may end after it without a word: look once more for what
+        was written, now and a little later. (A trace function, such as a debugger's, may switch threads anywhere.)
+        """
+        self.__dict__["_quick"] = NO_NAMES
+
+    def _disarm(self) -> None:
+        """Let writes go unnoticed: whoever is interested will come and look."""
+        self.__dict__["_quick"] = self.__dict__["_declared"]
+
+    @property
+    def _is_armed(self) -> bool:
+        return self.__dict__["_quick"] is NO_NAMES
 
     def _title(self) -> str:
         """Name the component as errors do: ``root.w (Trainer)``."""
         return f"{self.name or 'unattached'} ({type(self).__name__})"
 
     def _notify(self) -> None:
-        """Tell the watcher about a change that did not come through an assignment."""
+        """Tell the watcher, if there is one, about a change."""
         watcher = self.__dict__["_watcher"]
         if watcher is not None:
             watcher(self)

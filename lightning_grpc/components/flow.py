@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from lightning_grpc.components.component import Component, Node
+from lightning_grpc.components.component import Node
+from lightning_grpc.components.iterate import Iterating
+from lightning_grpc.components.schedule import Scheduling
 from lightning_grpc.components.structures import (
     announce,
     as_structure,
@@ -20,7 +22,7 @@ from lightning_grpc.components.work import LightningWork
 from lightning_grpc.errors import ChildError, ExitAppException, LightningFlowException, NotInitializedError
 
 
-class LightningFlow(Component):
+class LightningFlow(Scheduling, Iterating):
     """Coordinates Works, and other Flows, by reacting to their state.
 
     The root Flow's ``run`` is called again and again: at once after any state has changed, and now and
@@ -98,6 +100,37 @@ class LightningFlow(Component):
                 "an effect"
             )
         self.__dict__["_lightningignore"] = tuple(lightningignore)
+
+    # What others may have it do.
+
+    def configure_commands(self) -> Any:
+        """Return the commands that the Flow offers while the app runs; override it.
+
+        A command is a method of a Flow that ``lightning-grpc NAME`` and `AppClient.run_command` call. It is executed
+        between two runs of the root, never while ``run`` runs. Its parameters' annotations say what it takes.
+
+        Returns:
+            A list of dicts, or one dict: the command's name and the method, or a `ClientCommand` made with it.
+
+        Example:
+            >>> class Flow(LightningFlow):
+            ...     def __init__(self):
+            ...         super().__init__()
+            ...         self.names = []
+            ...     def configure_commands(self):
+            ...         return [{"add": self.add}]
+            ...     def add(self, name: str, times: int = 1):
+            ...         self.names += [name] * times
+        """
+        return []
+
+    def configure_api(self) -> list[Any]:
+        """Return the Flow's routes of the app's HTTP API; override it. Called once, when the app is served over HTTP.
+
+        Returns:
+            `Get`, `Post`, `Put` and `Delete` of `lightning_grpc.api`, such as ``[Post("/v1/names", self.add)]``.
+        """
+        return []
 
     # The end.
 

@@ -35,6 +35,8 @@ class WorkFailureReasons:
     START_FAILED = "start_failed"
     REFUSED = "refused"
     PROTOCOL_ERROR = "protocol_error"
+    ATTACH_FAILED = "attach_failed"
+    LOST = "lost"
 
 
 class WorkStopReasons:
@@ -42,6 +44,7 @@ class WorkStopReasons:
 
     SIGTERM_SIGNAL_HANDLER = "sigterm_signal_handler"
     PENDING = "pending"
+    DETACHED = "detached"
 
 
 UNREACHABLE = "unreachable"

@@ -82,10 +82,19 @@ class List(Structure, list[T]):
         self._next_key = 0
         self.extend(items)
 
-    def append(self, item: T) -> None:
-        """Add a component; in a dispatched app it is taken in at once."""
-        self._attach(str(self._next_key), item)
-        self._next_key += 1
+    def append(self, item: T, *, number: int | None = None) -> None:
+        """Add a component; in a dispatched app it is taken in at once.
+
+        Args:
+            item: A Flow, a Work or a structure.
+            number: Its name's end, for a component that was there before and is attached again, such as in
+                `LightningFlow.load_state_dict`; at least the next one, which is the default.
+        """
+        number = self._next_key if number is None else number
+        if number < self._next_key:
+            raise ChildError(f"{self.name}: number {number} was given to a component already; append in their order")
+        self._attach(str(number), item)
+        self._next_key = number + 1
         super().append(item)
         announce(item)
 

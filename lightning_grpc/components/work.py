@@ -15,24 +15,27 @@ from lightning_grpc.components.calls import (
     num_successes,
     statuses_of,
 )
-from lightning_grpc.components.component import Component, Node
+from lightning_grpc.components.component import Node
 from lightning_grpc.components.compute import BuildConfig, CloudCompute
 from lightning_grpc.components.status import WorkStageStatus, WorkStatus
+from lightning_grpc.components.work_options import WorkOptions
 from lightning_grpc.errors import ChildError, MissingRunError
 from lightning_grpc.state.cut import CALLS
 from lightning_grpc.state.values import CONTAINERS
 
-_LINKS = frozenset({"_parent", "_backend", "_watcher", "_idle", "_made_with", "_done_here", "run"})
+_LINKS = frozenset(
+    {"_parent", "_backend", "_watcher", "_quick", "_made_with", "_done_here", "_update_conflicts", "run"}
+)
 """What a Work leaves behind when it is handed to another process."""
 
 
-class LightningWork(Component):
+class LightningWork(WorkOptions):
     """A long-running job: ``run`` executes in the Work's own process, its attributes are seen by the Flow.
 
     Derive from it, declare attributes in ``__init__`` and override ``run``. Whatever ``run`` writes on a
     declared attribute, or changes inside one, reaches the Flow by itself, as one consistent instant after
-    another. What the Flow writes on its mirror of the Work stays there; what it has written when it calls
-    ``run`` is set on the Work before that run begins.
+    another. What the Flow writes on its mirror of the Work stays there (unless `receive_updates` is set); what it
+    has written when it calls ``run`` is set on the Work before that run begins.
 
     Args:
         parallel: Whether a call of ``run`` returns at once. If not, the Flow is suspended until it is done.
@@ -45,6 +48,9 @@ class LightningWork(Component):
         cloud_build_config: Stored; see `BuildConfig`.
         cloud_compute: Stored; see `CloudCompute`.
         run_once: The former name of `cache_calls`; deprecated.
+        receive_updates: Whether what the Flow writes on its mirror reaches the running Work. An attribute is assigned
+            there if it has not changed since the Flow saw it; if it has, that is a conflict: it is logged, told in
+            `update_conflicts`, and the Work's value stays.
         start_with_flow: Whether the process starts with the app rather than with the first call. Only for
             Works that are there when the app is dispatched.
 
@@ -76,15 +82,8 @@ class LightningWork(Component):
     _internal_ip: str
     _public_ip: str
     _display_name: str
-    _parallel: bool
-    _cache_calls: bool
-    _raise_exception: bool
-    _start_with_flow: bool
-    _local_build_config: BuildConfig
-    _cloud_build_config: BuildConfig
-    _cloud_compute: CloudCompute
-    _lightningignore: tuple[str, ...]
     _find_port: Callable[[], int] | None = None  # given by the package, see wiring.py
+    _served_name = ""
 
     def __init__(
         self,
@@ -98,6 +97,7 @@ class LightningWork(Component):
         cloud_compute: CloudCompute | None = None,
         run_once: bool | None = None,
         start_with_flow: bool = True,
+        receive_updates: bool = False,
     ) -> None:
         if type(self).run is LightningWork.run:
             raise MissingRunError(
@@ -110,14 +110,12 @@ class LightningWork(Component):
         fields = self.__dict__
         fields.update(_url="", _host=host, _port=port, _internal_ip="", _public_ip="", _display_name="")
         self._open(new_calls())
-        fields["_parallel"] = parallel
-        fields["_cache_calls"] = cache_calls
-        fields["_raise_exception"] = raise_exception
-        fields["_start_with_flow"] = start_with_flow
+        fields.update(_parallel=parallel, _cache_calls=cache_calls, _raise_exception=raise_exception)
+        fields.update(_start_with_flow=start_with_flow, _lightningignore=())
+        fields.update(_receive_updates=receive_updates, _update_conflicts={})
         fields["_local_build_config"] = local_build_config or BuildConfig()
         fields["_cloud_build_config"] = cloud_build_config or BuildConfig()
         fields["_cloud_compute"] = cloud_compute or CloudCompute()
-        fields["_lightningignore"] = ()
         fields["run"] = _gate(self)
 
     def run(self, *args: Any, **kwargs: Any) -> None:
@@ -141,8 +139,8 @@ class LightningWork(Component):
 
     @property
     def name(self) -> str:
-        """The full name, such as ``root.trainer``; empty while the Work is attached to nothing."""
-        return "" if self._parent is None else super().name
+        """The full name, such as ``root.trainer``; of a Work without an app, the one it is served by, or empty."""
+        return self._served_name if self._parent is None else super().name
 
     @property
     def display_name(self) -> str:
@@ -187,59 +185,6 @@ class LightningWork(Component):
     def public_ip(self) -> str:
         """The address of the Work's machine for everybody; empty where there is none."""
         return self._public_ip
-
-    # How it is to run.
-
-    @property
-    def parallel(self) -> bool:
-        """Whether a call of ``run`` returns to the Flow at once."""
-        return self._parallel
-
-    @property
-    def cache_calls(self) -> bool:
-        """Whether calls with the same arguments are executed once."""
-        return self._cache_calls
-
-    @property
-    def local_build_config(self) -> BuildConfig:
-        """Stored; see `BuildConfig`."""
-        return self._local_build_config
-
-    @local_build_config.setter
-    def local_build_config(self, build_config: BuildConfig) -> None:
-        self.__dict__["_local_build_config"] = build_config
-
-    @property
-    def cloud_build_config(self) -> BuildConfig:
-        """Stored; see `BuildConfig`."""
-        return self._cloud_build_config
-
-    @cloud_build_config.setter
-    def cloud_build_config(self, build_config: BuildConfig) -> None:
-        self.__dict__["_cloud_build_config"] = build_config
-
-    @property
-    def cloud_compute(self) -> CloudCompute:
-        """Stored; see `CloudCompute`."""
-        return self._cloud_compute
-
-    @cloud_compute.setter
-    def cloud_compute(self, cloud_compute: CloudCompute) -> None:
-        self.__dict__["_cloud_compute"] = cloud_compute
-
-    @property
-    def lightningignore(self) -> tuple[str, ...]:
-        """File patterns to leave behind when the Work's folder is sent elsewhere; stored."""
-        return self._lightningignore
-
-    @lightningignore.setter
-    def lightningignore(self, lightningignore: tuple[str, ...]) -> None:
-        if self._find_backend() is not None:
-            raise RuntimeError(
-                f"Your app has been already dispatched, so modifying the `{self.name}.lightningignore` does not have "
-                "an effect"
-            )
-        self.__dict__["_lightningignore"] = tuple(lightningignore)
 
     # How it fares.
 
@@ -365,7 +310,8 @@ class LightningWork(Component):
         return {name: value for name, value in self.__dict__.items() if name not in _LINKS}
 
     def __setstate__(self, fields: dict[str, Any]) -> None:
-        self.__dict__.update(fields, _backend=None, _watcher=None, _idle=False, run=_gate(self))
+        self.__dict__.update(fields, _backend=None, _watcher=None, _quick=fields["_declared"], run=_gate(self))
+        self.__dict__["_update_conflicts"] = {}
 
 
 def holds_component(value: object) -> bool:

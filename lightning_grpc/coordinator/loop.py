@@ -4,31 +4,44 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import signal
 import sys
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
+from typing import Any
 
 from lightning_grpc.components.flow import LightningFlow
 from lightning_grpc.components.status import AppStage
-from lightning_grpc.coordinator.events import EndRequested
+from lightning_grpc.coordinator.app_log import AppLog
+from lightning_grpc.coordinator.events import Asked, EndRequested
 from lightning_grpc.coordinator.inbox import Inbox
-from lightning_grpc.coordinator.metrics import MAX_RUNS, FlowRun, Metrics
-from lightning_grpc.coordinator.supervisor import STOP_GRACE_S, Supervisor
+from lightning_grpc.coordinator.local_link import END_DEADLINE_S
+from lightning_grpc.coordinator.metrics import FlowRuns, Metrics
+from lightning_grpc.coordinator.record import Caller, WorkRecord
+from lightning_grpc.coordinator.requests import Requests, told
+from lightning_grpc.coordinator.supervisor import Guest, Supervisor
 from lightning_grpc.coordinator.tick import Tick
 from lightning_grpc.coordinator.watchdog import Watchdog
-from lightning_grpc.errors import ExitAppException, FlowFailedError, FlowSuspended, LightningFlowException
+from lightning_grpc.errors import (
+    AppEndedError,
+    ExitAppException,
+    FlowFailedError,
+    FlowSuspended,
+    LightningFlowException,
+)
 from lightning_grpc.runtimes.base import Runtime
 from lightning_grpc.state.delta import Change
+from lightning_grpc.state.values import Document
+from lightning_grpc.wire.stream import StateStream
 
 _log = logging.getLogger("lightning_grpc")
 
 _FLOW_DEADLINE_S = 1.0  # for a Flow to let go of its run after the second signal
-_END_DEADLINE_S = STOP_GRACE_S + 2.0
+_LONGEST_SLEEP_S = 60.0  # while a wake-up by the wall clock is waited for
 _SWITCH_INTERVAL_S = 5e-4  # the supervisor gets its turn soon while a Flow spins
 
 
@@ -41,7 +54,12 @@ class Coordinator:
         idle_interval_s: The root is run at least this often, so that Flows that look at the clock or at files
             make progress.
         on_stage: Told about every stage the app reaches.
-        on_changes: Given every delta of the app's document, after the tick in which it came.
+        on_changes: Given the deltas of the app's document, before the run of the root that sees them, and after it.
+        caller: Who calls, as Works that others call too are told.
+
+    Attributes:
+        log: The revisions of the app's document.
+        requests: Where others ask for something.
 
     Threads: All on the thread that calls `run`; signals are handled if that is the main thread.
     """
@@ -53,7 +71,8 @@ class Coordinator:
         *,
         idle_interval_s: float,
         on_stage: Callable[[AppStage], None],
-        on_changes: Callable[[list[Change]], None],
+        on_changes: Callable[[Sequence[list[Change]]], None],
+        caller: Caller | None = None,
     ) -> None:
         self._root = root
         self._idle_interval_s = idle_interval_s
@@ -61,18 +80,22 @@ class Coordinator:
         self._on_changes = on_changes
         self._inbox = Inbox()
         self._supervisor = Supervisor(runtime, self._inbox)
-        self._tick = Tick(root, runtime.pack)
+        self.requests = Requests(self._inbox)
+        self.log = AppLog(self._take_document, self._supervisor.post)
+        self._tick = Tick(root, runtime.pack, caller)
         self._tick.urge = self._send_commands
         self._watchdog = Watchdog()
-        self._runs = 0
-        self._deltas = 0
-        self._latest_runs: deque[FlowRun] = deque(maxlen=MAX_RUNS)
+        self._flow_runs = FlowRuns()
         self._next_run_s = 0.0
-        self._in_flow = False
+        self._in_flow = self._deaf = False
         self._signals = 0
-        self._deaf = False
         self._end_signal: int | None = None
         self._outcome: BaseException | None = None
+        self._guests: list[Guest] = []
+
+    def host(self, guest: Guest) -> None:
+        """Have a guest live on the supervisor's loop from when the app has begun to its end; before `run`."""
+        self._guests.append(guest)
 
     def run(self) -> None:
         """Run the app to its end.
@@ -91,13 +114,18 @@ class Coordinator:
             try:
                 self._supervisor.start(self._watchdog.look)
                 self._begin()
+                for guest in self._guests:
+                    self._supervisor.receive(guest)
                 while not self._iterate():
                     pass
                 self._end()
             finally:
-                self._supervisor.close()
+                self._supervisor.end_works()
                 self._receive(0.0)
                 self._flush()
+                self.log.close()
+                self.requests.close()
+                self._supervisor.close()
                 self._root.__dict__["_backend"] = None
                 sys.setswitchinterval(switch_interval_s)
         if self._outcome is not None:
@@ -107,38 +135,53 @@ class Coordinator:
         self._tick.now = time.time()
         self._tick.cut()
         self._tick.take_changes()  # the document as it is when the app begins is no change
+        self.log.begin()
         self._on_stage(AppStage.RUNNING)
         self._tick.start_with_flow()
         self._supervisor.carry_out(self._tick.take_commands())
 
     def _iterate(self) -> bool:
         """Take in what has happened, and run the root if there is reason to; returns whether the app is over."""
-        wait_s = 0.0 if self._tick.changed else max(0.0, self._next_run_s - time.monotonic())
+        wait_s = 0.0 if self._tick.changed else self._sleep_s()
         try:
             self._receive(wait_s)
         except Exception as error:
             self._finish(AppStage.FAILED, error)
         if self._is_over():
             return True
+        self._flush()  # what Works have done is told, and kept, however long the run takes that follows
+        if self._is_over():
+            return True
         if self._tick.changed or time.monotonic() >= self._next_run_s:
             self._run_root()
         return self._is_over()
 
+    def _sleep_s(self) -> float:
+        """How long nothing is due; not so long that a wall clock that was set meanwhile goes unnoticed."""
+        sleep_s = self._next_run_s - time.monotonic()
+        if self._tick.earliest_s < math.inf:
+            sleep_s = min(sleep_s, self._tick.earliest_s - time.time(), _LONGEST_SLEEP_S)
+        return max(0.0, sleep_s)
+
     def _receive(self, wait_s: float) -> None:
         events = self._inbox.take(wait_s)
         self._tick.now = time.time()
+        self._tick.look_at_the_clock()
         for event in events:
-            self._tick.receive(event)
+            if isinstance(event, Asked):
+                self._answer(event)
+            else:
+                self._tick.receive(event)
 
     def _flush(self) -> None:
         """Hand out what has come together: commands to the supervisor, changes to the log."""
         self._send_commands()
         deltas = self._tick.take_changes()
         if deltas and not self._deaf:
+            self._flow_runs.deltas += len(deltas)
             try:
-                for changes in deltas:
-                    self._deltas += 1
-                    self._on_changes(changes)
+                self.log.publish(deltas)
+                self._on_changes(deltas)
             except Exception as error:
                 self._deaf = True
                 self._finish(AppStage.FAILED, error)
@@ -151,47 +194,133 @@ class Coordinator:
 
     def _run_root(self) -> None:
         """Run the root once; however it is left, what it wrote is taken in."""
-        suspended = False
         causes = self._tick.begin_run()
-        began_s, deltas = self._tick.now, self._deltas
+        began_s = self._tick.now
         self._watchdog.began()
+        _, left_by = self._attempt(self._root.run)
+        suspended = isinstance(left_by, FlowSuspended)
+        if left_by is not None and not suspended:
+            self._finish(AppStage.FAILED, left_by)
         try:
-            self._in_flow = True
-            try:
-                self._root.run()
-            finally:
-                self._in_flow = False
-        except FlowSuspended:
-            suspended = True
-        except ExitAppException:
-            self._finish(AppStage.STOPPING, None)
-        except LightningFlowException as failure:
-            self._finish(AppStage.FAILED, FlowFailedError(f"the Flow called fail(): {str(failure) or 'no message'}"))
-        except KeyboardInterrupt as interrupt:
-            self._end_signal = self._end_signal or signal.SIGINT
-            self._finish(AppStage.STOPPING, interrupt)
-        except SystemExit as exit_:
-            well = self._end_signal is not None or exit_.code in (None, 0)
-            self._finish(AppStage.STOPPING if well else AppStage.FAILED, exit_)
-        except BaseException as error:
-            self._finish(AppStage.FAILED, error)
-        self._in_flow = False
-        try:
-            self._tick.end_run(suspended=suspended)
+            self._tick.end_run(completed=left_by is None)
         except Exception as error:
             self._finish(AppStage.FAILED, error)
         took_s = self._watchdog.ended()
         self._flush()
-        self._runs += 1
-        flow_run = FlowRun(self._runs, began_s, took_s, causes, self._deltas - deltas, suspended)
-        self._latest_runs.append(flow_run)
+        flow_run = self._flow_runs.add(began_s, took_s, causes, suspended=suspended)
         if _log.isEnabledFor(logging.DEBUG):
-            _log.debug("run %d took %.6f s: %s", self._runs, took_s, "; ".join(map(str, causes)))
+            _log.debug("run %d took %.6f s: %s", flow_run.number, took_s, "; ".join(map(str, causes)))
         self._next_run_s = time.monotonic() + self._idle_interval_s
+
+    def _answer(self, asked: Asked) -> None:
+        """Do what was asked for; what goes wrong is told who asked, and does not harm the app."""
+        if not asked.answer.set_running_or_notify_cancel():
+            return  # nobody waits for it any more
+        if self._stage_reached is not None:
+            asked.answer.set_exception(AppEndedError(f"the app is ending; {asked.what} was not done"))
+            return
+        self._watchdog.began()
+        result, left_by = self._attempt(asked.act)
+        try:
+            self._tick.end_request(asked.what)
+        except Exception as error:
+            self._finish(AppStage.FAILED, error)
+        self._watchdog.ended()
+        if left_by is None or isinstance(left_by, ExitAppException):
+            asked.answer.set_result(result)
+        else:
+            asked.answer.set_exception(told(asked.what, left_by))
+
+    def _attempt(self, code: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+        """Execute the user's code; returns its result and what it was left by. If that ends the app, it is noted."""
+        left_by: BaseException
+        try:
+            try:
+                self._in_flow = True
+                return code(), None
+            finally:
+                self._in_flow = False
+        except ExitAppException as stop:
+            left_by = stop
+            self._finish(AppStage.STOPPING, None)
+        except LightningFlowException as failure:
+            left_by = failure
+            self._finish(AppStage.FAILED, FlowFailedError(f"the Flow called fail(): {str(failure) or 'no message'}"))
+        except KeyboardInterrupt as interrupt:
+            left_by = interrupt
+            self._end_signal = self._end_signal or signal.SIGINT
+            self._finish(AppStage.STOPPING, interrupt)
+        except SystemExit as exit_:
+            left_by = exit_
+            well = self._end_signal is not None or exit_.code in (None, 0)
+            self._finish(AppStage.STOPPING if well else AppStage.FAILED, exit_)
+        except BaseException as error:
+            left_by = error
+        self._in_flow = False
+        return None, left_by
+
+    def follow(self) -> StateStream:
+        """Return the stream of the app's document; on the thread that runs the Flow."""
+        with self._undisturbed():
+            self._flush()
+            return self.log.open()
+
+    def snapshot(self) -> tuple[int, Document]:
+        """Return the newest revision and the app's document as of it, fresh; on the thread that runs the Flow."""
+        with self._undisturbed():
+            self._flush()
+            return self.log.revision, self._take_document()
+
+    def fail(self, error: Exception) -> None:
+        """End the app as failed; on the thread that runs the Flow."""
+        self._finish(AppStage.FAILED, error)
+
+    def commit(self, what: str) -> int:
+        """Take in what a request has written so far; returns the revision that shows it."""
+        with self._undisturbed():
+            self._tick.end_request(what)
+            self._flush()
+            return self.log.revision
+
+    @contextlib.contextmanager
+    def _undisturbed(self) -> Iterator[None]:
+        """While entered from a request, signals wait: what is done here must be done whole."""
+        was_in_flow, self._in_flow = self._in_flow, False
+        try:
+            yield
+        finally:
+            self._in_flow = was_in_flow
+
+    @property
+    def stage(self) -> AppStage:
+        """The stage the app has reached."""
+        return self._tick.stage
+
+    def serving(self) -> list[WorkRecord]:
+        """Return what is known of the Works that serve; on any thread."""
+        return self._tick.serving()
+
+    @property
+    def token(self) -> str | None:
+        """What calls to the Works must carry."""
+        return self._supervisor.runtime.token
+
+    def records(self) -> list[WorkRecord]:
+        """Return what is known of every Work; on the thread that runs the Flow."""
+        return self._tick.records()
+
+    def _take_document(self) -> Document:
+        return {**self._tick.document(), "app_state": {"stage": self._tick.stage.value}}
 
     def metrics(self) -> Metrics:
         """Return what the app has done so far; on any thread."""
-        return Metrics(self._runs, tuple(self._latest_runs), self._tick.metrics())
+        return Metrics(
+            self._flow_runs.count,
+            self._flow_runs.latest(),
+            self._tick.metrics(self._supervisor.silent_s()),
+            self._watchdog.under_way_s(),
+            self._tick.scheduling(),
+        )
 
     def _is_over(self) -> bool:
         if self._stage_reached is not None:
@@ -216,8 +345,9 @@ class Coordinator:
         """End the Works in order, then by force; statuses that are final stay as they are."""
         assert self._stage_reached is not None
         self._on_stage(self._stage_reached)
+        self._tick.reached(self._stage_reached)
         self._tick.begin_end("the app is ending")
-        deadline_s = time.monotonic() + _END_DEADLINE_S
+        deadline_s = time.monotonic() + END_DEADLINE_S
         while self._tick.has_processes and self._signals < 2 and time.monotonic() < deadline_s:
             self._flush()
             self._receive(0.05)

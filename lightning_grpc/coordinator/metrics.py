@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 
 from lightning_grpc.coordinator.events import FramesReceived
-from lightning_grpc.errors import render_keys
+from lightning_grpc.keys import render_keys
 from lightning_grpc.state.delta import Change
-from lightning_grpc.state.subscription import Bookmark, Delta
+from lightning_grpc.state.subscription import Bookmark, Delta, PublishingCost
+from lightning_grpc.state.values import Path
 
 MAX_CAUSES = 16
 """Causes that are kept of one run of the root; there may have been more."""
@@ -25,14 +27,21 @@ class Cause:
     Attributes:
         kind: ``start`` (the app began), ``state`` (a Work's attributes changed), ``call`` (a call of a Work moved
             on), ``flow`` (Flows have written, or a blocking call may be made again), ``tree`` (a component came or
-            went), or ``idle`` (nothing has happened for the idle interval).
+            went), ``schedule`` (one fires, or the clock was set), ``conflict`` (a Work has not taken what the Flow
+            wrote), ``request`` (what was asked for from outside has written; `component` says what that was), or
+            ``idle`` (nothing has happened for the idle interval).
         component: The full name of the component it is about; empty for the app.
-        paths: What of it, such as ``counter`` or ``table['a']``; the first few.
+        keys: What of it, each as the keys that lead there; the first few.
     """
 
     kind: str
     component: str = ""
-    paths: tuple[str, ...] = ()
+    keys: tuple[Path, ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """What of the component, such as ``counter`` or ``table['a']``."""
+        return tuple(dict.fromkeys(map(render_keys, self.keys)))
 
     def __str__(self) -> str:
         where = f" of {self.component}" if self.component else ""
@@ -73,6 +82,7 @@ class WorkMetrics:
         cuts_s: Processor time they took.
         scans: Those of them that only looked for changes in place.
         scans_s: Processor time these took.
+        silent_s: How long ago its process was heard, in seconds; None if it has none that serves.
     """
 
     revision: int = 0
@@ -83,6 +93,26 @@ class WorkMetrics:
     cuts_s: float = 0.0
     scans: int = 0
     scans_s: float = 0.0
+    silent_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleFiring:
+    """What a Flow does by the clock, and when it is due.
+
+    Attributes:
+        flow: The full name of the Flow.
+        key: The schedule's identity in it.
+        cron_pattern: Its pattern.
+        next_firing_s: When it fires next, in seconds since 1970.
+        running: Whether it has fired, and the pass that sees it is not completed.
+    """
+
+    flow: str
+    key: str
+    cron_pattern: str
+    next_firing_s: float
+    running: bool
 
 
 @dataclass(frozen=True)
@@ -93,25 +123,74 @@ class Metrics:
         runs: How often the root was run.
         latest_runs: The newest of them, oldest first.
         works: By full name.
+        under_way_s: How long the run, or request, that is under way has taken so far; None if there is none.
+        schedules: What the Flows do by the clock.
     """
 
     runs: int = 0
     latest_runs: tuple[FlowRun, ...] = ()
     works: Mapping[str, WorkMetrics] = field(default_factory=dict)
+    under_way_s: float | None = None
+    schedules: tuple[ScheduleFiring, ...] = ()
 
 
-def measured(metrics: WorkMetrics, event: FramesReceived, now: float) -> WorkMetrics:
-    """Return a Work's metrics brought up to date by the frames that the Flow sees `now`."""
-    frame = event.frames[-1]
-    metrics = replace(metrics, revision=frame.revision, conflated=event.conflated, resyncs=event.resyncs)
-    if isinstance(frame, Delta) and frame.made_at_s:
-        return replace(metrics, lag_s=max(0.0, now - frame.made_at_s))
-    if isinstance(frame, Bookmark) and frame.cost is not None:
-        return replace(metrics, **asdict(frame.cost))
-    return metrics
+class FlowRuns:
+    """Counts the runs of the root, and remembers the newest.
+
+    Attributes:
+        count: How many there were.
+        deltas: How many deltas of the app's state there were; the caller counts them.
+
+    Threads: `add` on the thread that runs the Flow; `latest` on any.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.deltas = 0
+        self._told = 0
+        self._latest: deque[FlowRun] = deque(maxlen=MAX_RUNS)
+
+    def add(self, began_s: float, took_s: float, causes: tuple[Cause, ...], *, suspended: bool) -> FlowRun:
+        """Note a run that is over, with the deltas that came since the one before; see `FlowRun`."""
+        self.count += 1
+        run = FlowRun(self.count, began_s, took_s, causes, self.deltas - self._told, suspended)
+        self._told = self.deltas
+        self._latest.append(run)
+        return run
+
+    def latest(self) -> tuple[FlowRun, ...]:
+        """Return the newest runs, oldest first."""
+        return tuple(self._latest.copy())
 
 
-def paths_of(changes: list[Change]) -> tuple[str, ...]:
-    """Render what changes are about, below their section; the first few, each once."""
-    paths = dict.fromkeys(render_keys(change.path[1:]) for change in changes[: 4 * MAX_PATHS])
-    return tuple(paths)[:MAX_PATHS]
+class StreamMeter:
+    """Measures one Work's stream, frame by frame; cheap, for it is told of every one."""
+
+    def __init__(self) -> None:
+        self.revision = 0
+        self.resyncs = 0
+        self._lag_s = 0.0
+        self._conflated = 0
+        self._cost = PublishingCost()
+
+    def note(self, event: FramesReceived, now: float) -> None:
+        """Note frames that the Flow sees `now`, in seconds since 1970."""
+        frame = event.frames[-1]
+        self.revision = frame.revision
+        self.resyncs = event.resyncs
+        self._conflated = event.conflated
+        if isinstance(frame, Delta):
+            if frame.made_at_s:
+                self._lag_s = max(0.0, now - frame.made_at_s)
+        elif isinstance(frame, Bookmark) and frame.cost is not None:
+            self._cost = frame.cost
+
+    def read(self, silent_s: float | None = None) -> WorkMetrics:
+        """Return what was measured; on any thread. `silent_s` is how long ago the Work was heard."""
+        cost = asdict(self._cost)
+        return WorkMetrics(self.revision, self._lag_s, self.resyncs, self._conflated, **cost, silent_s=silent_s)
+
+
+def about(changes: list[Change]) -> tuple[Path, ...]:
+    """Return what changes are about, below their section; the first few, each once."""
+    return tuple(dict.fromkeys(change.path[1:] for change in changes[: 4 * MAX_PATHS]))[:MAX_PATHS]

@@ -13,7 +13,7 @@ next call.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from lightning_grpc.components.calls import LATEST, Calls, Entry
 from lightning_grpc.components.work import LightningWork
@@ -29,12 +29,20 @@ class Mirror:
 
     Args:
         work: The component in the Flow's tree.
+        held: Attributes of which the view goes on showing what the Flow has written; whoever holds them calls `show`.
+        baseline: The attributes as they were before the Flow wrote on them; None if they are what the Work begins with.
 
     Attributes:
         replica: The Work's document as of the last frame.
     """
 
-    def __init__(self, work: LightningWork) -> None:
+    def __init__(
+        self,
+        work: LightningWork,
+        held: Collection[str] = frozenset(),
+        baseline: Mapping[str, Value] | None = None,
+    ) -> None:
+        self._held = held
         self._work = work
         self._live = work.__dict__
         self._cutter = Cutter(self._live, work._declared)
@@ -42,8 +50,10 @@ class Mirror:
         self.replica: Document = copy(self._cutter.document)
         for name, value in self.replica["vars"].items():
             self._cutter.publish(str(name), value)  # one copy serves both
+        own = self.replica["vars"]
+        self._written = {name for name, value in (baseline or {}).items() if not same(own[name], value)}
+        own.update((name, copy(baseline[name])) for name in self._written if baseline)
         self._digest = Digest(self.replica)
-        self._written: set[str] = set()
 
     def apply(self, changes: Sequence[Change]) -> tuple[list[Change], list[str]]:
         """Apply one revision.
@@ -66,7 +76,7 @@ class Mirror:
             section, key = done.path[0], str(done.path[1])
             if section == "calls":
                 calls.append(key)
-            else:
+            elif key not in self._held:
                 shown += self._show(key, done)
         return shown, calls
 
@@ -75,6 +85,13 @@ class Mirror:
         if document.keys() != self.replica.keys() or LATEST not in document["calls"]:
             raise ProtocolError(f"a document with the sections {sorted(document)} that is not a Work's")
         return self.apply(diff(self.replica, document))
+
+    def show(self, name: str) -> list[Change]:
+        """Make the view show what the Work has; returns the changes of the view."""
+        published = self._cutter.document["vars"].get(name, MISSING)
+        if name in self.replica["vars"] and published is self.replica["vars"][name]:
+            return []
+        return self._show(name, Set(("vars", name), None))
 
     def verify(self, digest: int) -> bool:
         """Tell whether the replica has a digest."""
@@ -91,6 +108,11 @@ class Mirror:
             raise problem.within((), self._work._title())
         self._written.update(str(change.path[1]) for change in changes if change.path[0] == "vars")
         return changes
+
+    @property
+    def published(self) -> Document:
+        """The published view; read it, do not keep parts of it."""
+        return self._cutter.document
 
     @property
     def has_containers(self) -> bool:
@@ -127,6 +149,8 @@ class Mirror:
         self._written.discard(name)
         own = self.replica["vars"]
         if name not in own:
+            if name in self._work._internals:  # of this package; a Work in another language has none
+                return []
             self._live.pop(name, None)
             self._work._declared.pop(name, None)
             return self._cutter.forget(name)

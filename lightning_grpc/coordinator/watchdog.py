@@ -38,6 +38,11 @@ class Watchdog:
         began_s, self._began_s = self._began_s, None
         return time.monotonic() - began_s if began_s is not None else 0.0
 
+    def under_way_s(self) -> float | None:
+        """Return how long the run that is under way has taken so far; None if there is none. On any thread."""
+        began_s = self._began_s
+        return None if began_s is None else time.monotonic() - began_s
+
     def look(self) -> None:
         """Warn, once, of a run that is under way for too long, and say where it is."""
         began_s = self._began_s

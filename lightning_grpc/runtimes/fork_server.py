@@ -31,6 +31,7 @@ from typing import Any
 from lightning_grpc.runtimes.pipe import CommandReader, write_event
 from lightning_grpc.runtimes.transfer import unpack
 from lightning_grpc.worker.process import DEFAULT_GRACE_S, WorkProcess, leave
+from lightning_grpc.worker.standing import StandaloneRules
 
 _POLL_S = 1.0
 
@@ -129,6 +130,7 @@ class ForkServer:
             token=command["token"],
             parent_pid=os.getppid(),
             state_limit_bytes=command["state_limit_bytes"],
+            standalone=StandaloneRules(**command["standalone"]) if command["standalone"] else None,
         )
 
         def ready(address: str, epoch: int) -> None:

@@ -23,13 +23,14 @@ from lightning_grpc.runtimes.base import Exit, WorkHandle
 from lightning_grpc.runtimes.pipe import CommandReader, encode_command
 from lightning_grpc.wire.auth import new_token
 from lightning_grpc.worker.publisher import STATE_LIMIT_BYTES
+from lightning_grpc.worker.standing import StandaloneRules
 
 _log = logging.getLogger("lightning_grpc")
 
 START_DEADLINE_S = 60.0
 """A process that does not serve after this long is ended and counts as failed to start."""
 _CLOSE_DEADLINE_S = 4.0
-_WATCH_S = 0.5
+_WATCH_S = 1.0
 
 
 @dataclass
@@ -49,12 +50,16 @@ class LocalRuntime:
 
     Args:
         state_limit_bytes: How large a Work's state may be, about.
+        standalone: What is different for Works without an app; None for those of an app.
 
     Threads: `pack` on any thread; the rest on the coordinator's loop, which `prepare` must be called on first.
     """
 
-    def __init__(self, *, state_limit_bytes: int = STATE_LIMIT_BYTES) -> None:
+    def __init__(
+        self, *, state_limit_bytes: int = STATE_LIMIT_BYTES, standalone: StandaloneRules | None = None
+    ) -> None:
         self._state_limit_bytes = state_limit_bytes
+        self._standalone = standalone
         self.token: str | None = new_token()
         self._directory = ""
         self._server: subprocess.Popen[bytes] | None = None
@@ -72,6 +77,7 @@ class LocalRuntime:
         """Take down the Work, and the surroundings its process shall have."""
         surroundings = {
             "state_limit_bytes": self._state_limit_bytes,
+            "standalone": self._standalone.as_dict() if self._standalone else None,
             "cwd": os.getcwd(),
             "path": [os.path.abspath(entry) for entry in map(str, sys.path)],
             "argv": sys.argv,

@@ -12,7 +12,8 @@ second such call reads the scalars again together with copies of what differs. W
 what holds on free-threaded builds, is ADR 0002.
 
 Cost: a few microseconds for ten scalars; a container costs a comparison per cut, which takes the
-identity shortcut for every leaf, and a copy only when it differs.
+identity shortcut for every leaf, and a copy only when it differs. Of that copy only what the published one does
+not hold is looked at more closely, unless it holds containers.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ import gc
 import marshal
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain, compress, repeat
 from operator import eq, is_not
 from typing import Any
 
 from lightning_grpc.errors import InvalidValueError, InvariantError, StateTooLargeError
-from lightning_grpc.state.delta import MISSING, Change, Delete, Set, diff
+from lightning_grpc.state.delta import MISSING, Change, Delete, Set, Window, diff, diff_window, window_of
 from lightning_grpc.state.values import CONTAINERS, Document, Value, copy, same, size_bytes, validate
 
 CALLS = "_calls"
@@ -38,6 +40,7 @@ ASSIGNED = "_assigned"
 _SHALLOW: dict[type, Callable[[Any], Any]] = {list: list.copy, dict: dict.copy}
 _FORMAT = 2  # of marshal: without references, so that no two places share an object when read back
 _ATTEMPTS = 1000
+_KEYS = frozenset({str, int})
 _COLLECTOR_CAN_INTERRUPT = sys.version_info < (3, 12)
 
 
@@ -100,6 +103,8 @@ class Cutter:
             return
         is_new = name not in self._names
         was_container = type(self._vars.get(name)) in CONTAINERS
+        if type(value) in CONTAINERS:
+            self._nested.add(name)  # for all that is known
         self._names[name] = None
         self._vars[name] = value
         if is_new or was_container is not (type(value) in CONTAINERS):
@@ -116,19 +121,26 @@ class Cutter:
             The changes since the last cut, with what they replaced; paths open with ``vars`` or ``calls``.
         """
         self.problems.clear()
-        suspects = set(self._containers) if exact else set()
+        suspects = set(self._containers) if exact else set()  # containers that are read, rather than only compared
         assigned = self._live.get(ASSIGNED)
         if assigned:  # an equal value of other types may have been assigned: look closer
             self._live[ASSIGNED] = set()
             suspects |= assigned & self._names.keys()
+        closely = frozenset(suspects)
         for _ in range(_ATTEMPTS):
-            instant = self._take(suspects)
+            instant = self._take(suspects, closely)
             if instant is not None:
                 return self._publish_all(*instant)
         raise InvariantError(f"no consistent cut after {_ATTEMPTS} attempts; suspects: {sorted(suspects)}")
 
-    def _take(self, suspects: set[str]) -> tuple[list[str], tuple[Value, ...], dict[str, Value]] | None:
+    def _take(
+        self, suspects: set[str], closely: frozenset[str]
+    ) -> tuple[list[str], tuple[Value, ...], dict[str, _Copy]] | None:
         """Read one instant: the scalars, and copies of the suspect containers.
+
+        Args:
+            suspects: Containers to read; more may be added.
+            closely: Those of them in which ``==`` is not good enough.
 
         Returns:
             The scalars' names, their values, and the copies; or None when more has become suspect, in
@@ -148,18 +160,19 @@ class Cutter:
             self._blame(suspects)
             return None
         values, verdicts = instant[: len(scalars)], instant[len(scalars) : len(scalars) + len(others)]
-        copies = dict(zip(doubtful, instant[len(scalars) + len(others) :], strict=True))
+        raw = instant[len(scalars) + len(others) :]
+        copies = {name: self._compared(name, each, name in closely) for name, each in zip(doubtful, raw, strict=True)}
         more = {name for name, equal in zip(others, verdicts, strict=True) if equal is not True}
         if not CONTAINERS.isdisjoint(map(type, values[1:])):
             more.update(
                 name for name, value in zip(scalars, values, strict=True) if type(value) in CONTAINERS and name != CALLS
             )
-        hidden = {name for name, value in copies.items() if _hides_containers(value)}
+        hidden = {name for name, each in copies.items() if each.is_shallow and _holds_containers(each.fresh)}
         if more or hidden:
             suspects |= more
             self._nested |= hidden
             return None
-        return scalars, values, {name: _thaw(value) for name, value in copies.items()}
+        return scalars, values, copies
 
     def _reader(self, name: str) -> Iterator[Any]:
         """Return what yields a copy of one container when the instant is read.
@@ -172,6 +185,23 @@ class Cutter:
         if shallow is None or name in self._nested:
             return map(marshal.dumps, live, (_FORMAT,))
         return map(shallow, live)
+
+    def _compared(self, name: str, raw: Value | bytes, exact: bool) -> _Copy:
+        """Make of what `_reader` has read the container it was, beside the published one."""
+        if type(raw) is bytes:
+            value = marshal.loads(raw)  # noqa: S302 - made by this process, just before
+            return _Copy(value, value, is_shallow=False)
+        before = self._vars.get(name)
+        if type(raw) is list and type(before) is list:
+            try:
+                window = window_of(before, raw, exact=exact)
+            except Exception:  # an item that cannot be compared: whatever its own code raises
+                return _Copy(raw, raw)
+            return _Copy(raw, window.new, window, is_exact=exact)
+        if type(raw) is dict and type(before) is dict and set(map(type, raw)) <= _KEYS:
+            befores = map(before.get, raw, repeat(MISSING))
+            return _Copy(raw, dict(compress(raw.items(), map(is_not, befores, raw.values()))))
+        return _Copy(raw, raw)
 
     def _blame(self, suspects: set[str]) -> None:
         """Find the attributes that made reading an instant fail and set them aside."""
@@ -187,7 +217,7 @@ class Cutter:
                 suspects.add(name)
         self._nested |= suspects  # a type may have changed under a shallow copier
 
-    def _publish_all(self, scalars: list[str], values: tuple[Value, ...], copies: dict[str, Value]) -> list[Change]:
+    def _publish_all(self, scalars: list[str], values: tuple[Value, ...], copies: dict[str, _Copy]) -> list[Change]:
         changes: list[Change] = []
         variables = self._vars
         if values[0] is not self.document["calls"]:
@@ -196,55 +226,85 @@ class Cutter:
         scalars, values = scalars[1:], values[1:]
         recategorize = False
         changed = map(is_not, values, map(variables.get, scalars, repeat(MISSING)))
-        written = list(compress(zip(scalars, values, strict=True), changed))
-        released = self._release([name for name, _ in written], copies) if self._sizes else {}
-        for name, value in written:
-            before = variables.get(name, MISSING)
-            if type(value) is str and not self._fits(name, value, released):
-                continue
-            if before is MISSING or not same(before, value):
-                changes.append(Set(("vars", name), value, before))
-            variables[name] = value
-        for name, value in copies.items():
-            recategorize = self._publish_container(name, value, changes, released) or recategorize
+        sized: list[tuple[int, str, Value | _Copy]] = [
+            (self._growth(name, taken.fresh, taken.fresh is not taken.value), name, taken)
+            for name, taken in copies.items()
+        ]
+        for name, value in compress(zip(scalars, values, strict=True), changed):
+            if type(value) is str and self._limit_bytes:
+                sized.append((self._growth(name, value), name, value))
+            else:
+                self._sizes.pop(name, None)
+                self._publish_scalar(name, value, changes)
+        if self._limit_bytes:
+            sized.sort(key=lambda each: each[0] > 0)  # what shrinks makes room for what grows
+        for growth, name, value in sized:
+            if isinstance(value, _Copy):
+                recategorize = self._publish_container(name, value, growth, changes) or recategorize
+            elif self._fits(name, value, growth):
+                self._publish_scalar(name, value, changes)
         if recategorize:
             self._categorize()
         return changes
 
-    def _publish_container(self, name: str, value: Value, changes: list[Change], released: dict[str, int]) -> bool:
-        """Publish the copy of a container; tell whether the attribute's category changed."""
+    def _publish_scalar(self, name: str, value: Value, changes: list[Change]) -> None:
         before = self._vars.get(name, MISSING)
-        try:
-            validate(value, (name,))
-        except InvalidValueError as problem:
-            self.problems[name] = problem
-            self._sizes[name] = released.get(name, 0)
-            return False
-        if not self._fits(name, value, released):
-            return False
-        if before is MISSING:
-            changes.append(Set(("vars", name), value))
-        else:
-            found = diff(before, value, ("vars", name))
-            changes += found
-            if not found and (name in self._nested or type(value) is tuple):
-                value = self._relinked(name, value)
+        if before is MISSING or not same(before, value):
+            changes.append(Set(("vars", name), value, before))
         self._vars[name] = value
-        return (type(before) in CONTAINERS) is not (type(value) in CONTAINERS)
 
-    def _release(self, names: Iterable[str], copies: Iterable[str]) -> dict[str, int]:
-        """Give back, before any is taken, the room of all attributes that have new values; returns what they had."""
-        return {name: self._sizes.pop(name) for name in (*names, *copies) if name in self._sizes}
+    def _publish_container(self, name: str, taken: _Copy, growth: int, changes: list[Change]) -> bool:
+        """Publish the copy of a container; tell whether the attribute's category changed."""
+        before, value = self._vars.get(name, MISSING), taken.value
+        problem = _problem(taken.fresh, name) and _problem(value, name)  # which knows where it stands
+        if problem:
+            self.problems[name] = problem
+            return False
+        if not self._fits(name, value, growth):
+            return False
+        path, window = ("vars", name), taken.window
+        if type(before) is not type(value):
+            changes.append(Set(path, copy(value), before))  # a copy, for the published one may be changed in place
+            self._vars[name] = value
+            return (type(before) in CONTAINERS) is not (type(value) in CONTAINERS)
+        found = diff_window(window, path) if window is not None else diff(before, value, path)
+        if window is not None and not taken.is_exact:
+            if found:  # where they are only equal, the published one keeps its items, which subscribers have
+                before[window.start : window.start + len(window.old)] = window.new
+                changes += found
+                return False
+            # They are not equal because of a nan, and the rest is only known to be equal: look at all of it.
+            return self._publish_container(name, _Copy(value, value), self._growth(name, value), changes)
+        changes += found
+        if not found and (name in self._nested or type(value) is tuple):
+            value = self._relinked(name, value)
+        self._vars[name] = value
+        return False
 
-    def _fits(self, name: str, value: Value, released: dict[str, int]) -> bool:
-        """Tell whether the state stays within its limit with a new value; if not, the old one stays."""
+    def _growth(self, name: str, value: Value, adds: bool = False) -> int:
+        """Return by how many bytes an attribute grows: to a new value, or by what is added to it, at most."""
+        if not self._limit_bytes:
+            return 0
+        return size_bytes(value) - (0 if adds else self._sizes.get(name, 0))
+
+    def _fits(self, name: str, value: Value, growth: int) -> bool:
+        """Tell whether the state stays within its limit with a new value; if not, the old one stays.
+
+        Args:
+            name: The attribute.
+            value: Its value.
+            growth: By how many bytes it grows, or more: what has gone from a container does not count.
+        """
         if not self._limit_bytes:
             return True
-        size = size_bytes(value)
-        total = sum(self._sizes.values()) + size
-        if total > self._limit_bytes:
-            self.problems[name] = too_large(name, size, total, self._limit_bytes)
-            self._sizes[name] = released.get(name, 0)
+        size = self._sizes.get(name, 0) + growth
+        others = sum(self._sizes.values()) - self._sizes.get(name, 0)
+        if others + size > self._limit_bytes:
+            self._sizes = {each: size_bytes(self._vars[each]) for each in self._sizes}
+            size = size_bytes(value)
+            others = sum(self._sizes.values()) - self._sizes.get(name, 0)
+        if others + size > self._limit_bytes:
+            self.problems[name] = too_large(name, size, others + size, self._limit_bytes)
             return False
         self._sizes[name] = size
         return True
@@ -272,16 +332,35 @@ def too_large(name: str, size: int, total: int, limit: int) -> StateTooLargeErro
     return StateTooLargeError((name,), reason)
 
 
-def _hides_containers(value: Value | bytes) -> bool:
-    """Whether a shallow copy was taken of a container that holds containers."""
-    if type(value) not in CONTAINERS:  # it was frozen
-        return False
-    items = value.values() if isinstance(value, dict) else value
-    return not CONTAINERS.isdisjoint(map(type, items))
+@dataclass(slots=True)
+class _Copy:
+    """A container as it was at one instant.
+
+    Attributes:
+        value: The container.
+        fresh: What of it the published one does not hold; the container itself, if that is not known.
+        window: For two flat lists, where they differ.
+        is_exact: Whether outside of the window they are the same, and not only equal.
+        is_shallow: Whether containers in it would still be the live ones.
+    """
+
+    value: Value
+    fresh: Value
+    window: Window | None = None
+    is_exact: bool = True
+    is_shallow: bool = True
 
 
-def _thaw(value: Value | bytes) -> Value:
-    return marshal.loads(value) if type(value) is bytes else value  # noqa: S302 - made by this process, just before
+def _holds_containers(container: Value) -> bool:
+    return not CONTAINERS.isdisjoint(map(type, container.values() if type(container) is dict else container))
+
+
+def _problem(value: Value, name: str) -> InvalidValueError | None:
+    try:
+        validate(value, (name,))
+    except InvalidValueError as problem:
+        return problem
+    return None
 
 
 def _at_once(*parts: Iterable[Any]) -> tuple[Any, ...]:

@@ -21,7 +21,8 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import cast
 
 from lightning_grpc.state.values import Document, Key, Path, Value
@@ -67,8 +68,15 @@ class Digest:
         self._sum = 0
         self._stale = {(section, key) for section, entries in self._document.items() for key in entries}
 
-    def touch(self, paths: Iterable[Path]) -> None:
-        """Note that something at or below each path changed; a path has a section and a key at least."""
+    def touch(self, paths: Iterable[Path], document: Document | None = None) -> None:
+        """Note that something at or below each path changed; a path has a section and a key at least.
+
+        Args:
+            paths: Where.
+            document: If given, the document that takes the place of the one before, and differs from it there alone.
+        """
+        if document is not None:
+            self._document = document
         self._stale.update((cast("str", path[0]), path[1]) for path in paths)
 
     def value(self) -> int:
@@ -110,8 +118,30 @@ def _write(value: Value, parts: list[bytes]) -> None:
             _write(item, parts)
     else:
         parts.append(b"%c%d:" % (b"l" if kind is list else b"u", len(value)))
-        if len(value) > 8 and set(map(type, value)) == {int}:
-            parts.append(b"i%x;" * len(value) % tuple(value))  # one call in C for the long series
+        _write_items(value, parts)
+
+
+def _write_items(items: Sequence[Value], parts: list[bytes]) -> None:
+    """Write the items of a sequence; a long series of numbers with a handful of calls in C."""
+    if len(items) <= 8 or not set(map(type, items)) <= {int, float}:
+        for item in items:
+            _write(item, parts)
+        return
+    for kind, run in groupby(items, type):
+        numbers = tuple(run)
+        if kind is int:
+            parts.append(b"i%x;" * len(numbers) % numbers)
+        elif any(map(math.isnan, numbers)):
+            parts.extend(map(canonical, numbers))
         else:
-            for item in value:
-                _write(item, parts)
+            parts.append(_floats(numbers))
+
+
+def _floats(values: Sequence[float]) -> bytes:
+    """Return what writing one float after the other gives, none of them nan."""
+    packed = struct.pack(f">{len(values)}d", *values)
+    written = bytearray(9 * len(values))
+    written[::9] = b"d" * len(values)
+    for i in range(8):
+        written[i + 1 :: 9] = packed[i::8]
+    return bytes(written)

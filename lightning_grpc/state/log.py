@@ -13,19 +13,20 @@ Entry = TypeVar("Entry")
 class Log(Generic[Entry]):
     """Keeps the newest revisions; the older ones are forgotten, never silently: `since` says so.
 
-    Revisions are contiguous and counted from 1. What an entry is, is the caller's business.
+    Revisions are contiguous. What an entry is, is the caller's business.
 
     Args:
         max_entries: Revisions kept at most.
         max_bytes: Sum of the kept entries' sizes at most; the newest entry is dropped too if it alone is larger.
+        revision: The one before the first entry, for a log that begins in the middle.
     """
 
-    def __init__(self, *, max_entries: int = 1024, max_bytes: int = 4 << 20) -> None:
+    def __init__(self, *, max_entries: int = 1024, max_bytes: int = 4 << 20, revision: int = 0) -> None:
         self._max_entries = max_entries
         self._max_bytes = max_bytes
         self._entries: deque[tuple[Entry, int]] = deque()
         self._size_bytes = 0
-        self.revision = 0
+        self.revision = revision
 
     @property
     def oldest(self) -> int:

@@ -33,12 +33,13 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """The changes that made `revision` out of the one before."""
+    """The changes that made `revision` out of the one before; or, if `first` says so, of the one before that."""
 
     epoch: int
     revision: int
     changes: Sequence[Change]
     made_at_s: float = field(default=0.0, compare=False)  # since 1970; 0 if unknown
+    first: int = 0  # the first of several revisions that are summed up; 0 if it is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +148,9 @@ class Subscription:
                 return self.broken(f"snapshot {frame.revision} is older than revision {self.revision}")
             self.revision = frame.revision
         elif isinstance(frame, Delta):
-            if self.revision == 0 or frame.revision != self.revision + 1:
-                return self.broken(f"delta {frame.revision} does not follow revision {self.revision}")
+            first = frame.first or frame.revision
+            if self.revision == 0 or first != self.revision + 1:
+                return self.broken(f"delta {first} does not follow revision {self.revision}")
             self.revision = frame.revision
         elif frame.revision != self.revision:
             return self.broken(f"bookmark {frame.revision} at revision {self.revision}")

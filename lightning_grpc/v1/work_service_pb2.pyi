@@ -12,7 +12,7 @@ class DescribeRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class DescribeResponse(_message.Message):
-    __slots__ = ("name", "class_name", "epoch", "protocol_version", "attributes", "run_signature", "revision")
+    __slots__ = ("name", "class_name", "epoch", "protocol_version", "attributes", "run_signature", "revision", "receives_updates", "documentation", "implementation")
     NAME_FIELD_NUMBER: _ClassVar[int]
     CLASS_NAME_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
@@ -20,6 +20,9 @@ class DescribeResponse(_message.Message):
     ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     RUN_SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    RECEIVES_UPDATES_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENTATION_FIELD_NUMBER: _ClassVar[int]
+    IMPLEMENTATION_FIELD_NUMBER: _ClassVar[int]
     name: str
     class_name: str
     epoch: int
@@ -27,7 +30,10 @@ class DescribeResponse(_message.Message):
     attributes: _containers.RepeatedCompositeFieldContainer[Attribute]
     run_signature: str
     revision: int
-    def __init__(self, name: _Optional[str] = ..., class_name: _Optional[str] = ..., epoch: _Optional[int] = ..., protocol_version: _Optional[_Union[ProtocolVersion, _Mapping]] = ..., attributes: _Optional[_Iterable[_Union[Attribute, _Mapping]]] = ..., run_signature: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
+    receives_updates: bool
+    documentation: str
+    implementation: str
+    def __init__(self, name: _Optional[str] = ..., class_name: _Optional[str] = ..., epoch: _Optional[int] = ..., protocol_version: _Optional[_Union[ProtocolVersion, _Mapping]] = ..., attributes: _Optional[_Iterable[_Union[Attribute, _Mapping]]] = ..., run_signature: _Optional[str] = ..., revision: _Optional[int] = ..., receives_updates: bool = ..., documentation: _Optional[str] = ..., implementation: _Optional[str] = ...) -> None: ...
 
 class ProtocolVersion(_message.Message):
     __slots__ = ("major", "minor")
@@ -46,7 +52,7 @@ class Attribute(_message.Message):
     def __init__(self, name: _Optional[str] = ..., type: _Optional[str] = ...) -> None: ...
 
 class RunRequest(_message.Message):
-    __slots__ = ("call_id", "call_hash", "args", "kwargs", "attributes", "epoch", "requested_at_s")
+    __slots__ = ("call_id", "call_hash", "args", "kwargs", "attributes", "epoch", "requested_at_s", "caller")
     class KwargsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -68,6 +74,7 @@ class RunRequest(_message.Message):
     ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     REQUESTED_AT_S_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
     call_id: str
     call_hash: str
     args: _containers.RepeatedCompositeFieldContainer[_value_pb2.Value]
@@ -75,13 +82,50 @@ class RunRequest(_message.Message):
     attributes: _containers.MessageMap[str, _value_pb2.Value]
     epoch: int
     requested_at_s: float
-    def __init__(self, call_id: _Optional[str] = ..., call_hash: _Optional[str] = ..., args: _Optional[_Iterable[_Union[_value_pb2.Value, _Mapping]]] = ..., kwargs: _Optional[_Mapping[str, _value_pb2.Value]] = ..., attributes: _Optional[_Mapping[str, _value_pb2.Value]] = ..., epoch: _Optional[int] = ..., requested_at_s: _Optional[float] = ...) -> None: ...
+    caller: str
+    def __init__(self, call_id: _Optional[str] = ..., call_hash: _Optional[str] = ..., args: _Optional[_Iterable[_Union[_value_pb2.Value, _Mapping]]] = ..., kwargs: _Optional[_Mapping[str, _value_pb2.Value]] = ..., attributes: _Optional[_Mapping[str, _value_pb2.Value]] = ..., epoch: _Optional[int] = ..., requested_at_s: _Optional[float] = ..., caller: _Optional[str] = ...) -> None: ...
 
 class RunResponse(_message.Message):
-    __slots__ = ("already_known",)
+    __slots__ = ("already_known", "final_status")
     ALREADY_KNOWN_FIELD_NUMBER: _ClassVar[int]
+    FINAL_STATUS_FIELD_NUMBER: _ClassVar[int]
     already_known: bool
-    def __init__(self, already_known: bool = ...) -> None: ...
+    final_status: _value_pb2.Value
+    def __init__(self, already_known: bool = ..., final_status: _Optional[_Union[_value_pb2.Value, _Mapping]] = ...) -> None: ...
+
+class UpdateRequest(_message.Message):
+    __slots__ = ("updates", "epoch")
+    UPDATES_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    updates: _containers.RepeatedCompositeFieldContainer[AttributeUpdate]
+    epoch: int
+    def __init__(self, updates: _Optional[_Iterable[_Union[AttributeUpdate, _Mapping]]] = ..., epoch: _Optional[int] = ...) -> None: ...
+
+class AttributeUpdate(_message.Message):
+    __slots__ = ("name", "value", "base_revision")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    BASE_REVISION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    value: _value_pb2.Value
+    base_revision: int
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[_Union[_value_pb2.Value, _Mapping]] = ..., base_revision: _Optional[int] = ...) -> None: ...
+
+class UpdateResponse(_message.Message):
+    __slots__ = ("revision", "conflicts")
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    CONFLICTS_FIELD_NUMBER: _ClassVar[int]
+    revision: int
+    conflicts: _containers.RepeatedCompositeFieldContainer[UpdateConflict]
+    def __init__(self, revision: _Optional[int] = ..., conflicts: _Optional[_Iterable[_Union[UpdateConflict, _Mapping]]] = ...) -> None: ...
+
+class UpdateConflict(_message.Message):
+    __slots__ = ("name", "revision")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    revision: int
+    def __init__(self, name: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class StateDeltaRequest(_message.Message):
     __slots__ = ("epoch", "after_revision")
@@ -162,6 +206,34 @@ class Chunk(_message.Message):
     data: bytes
     last: bool
     def __init__(self, data: _Optional[bytes] = ..., last: bool = ...) -> None: ...
+
+class LogsRequest(_message.Message):
+    __slots__ = ("tail", "follow")
+    TAIL_FIELD_NUMBER: _ClassVar[int]
+    FOLLOW_FIELD_NUMBER: _ClassVar[int]
+    tail: int
+    follow: bool
+    def __init__(self, tail: _Optional[int] = ..., follow: bool = ...) -> None: ...
+
+class LogsResponse(_message.Message):
+    __slots__ = ("lines", "dropped")
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    lines: _containers.RepeatedCompositeFieldContainer[LogLine]
+    dropped: int
+    def __init__(self, lines: _Optional[_Iterable[_Union[LogLine, _Mapping]]] = ..., dropped: _Optional[int] = ...) -> None: ...
+
+class LogLine(_message.Message):
+    __slots__ = ("component", "kind", "at_s", "text")
+    COMPONENT_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    AT_S_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    component: str
+    kind: str
+    at_s: float
+    text: str
+    def __init__(self, component: _Optional[str] = ..., kind: _Optional[str] = ..., at_s: _Optional[float] = ..., text: _Optional[str] = ...) -> None: ...
 
 class StopRequest(_message.Message):
     __slots__ = ("grace_s", "reason")

@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class WorkServiceStub(object):
-    """Whoever serves this is a Work, in any language.
+    """Whoever serves this is a Work, in any language. A server that has several Works is told by the metadata
+    `work-name` which one is meant.
     """
 
     def __init__(self, channel):
@@ -50,6 +51,16 @@ class WorkServiceStub(object):
                 request_serializer=lightning__grpc_dot_v1_dot_work__service__pb2.StateDeltaRequest.SerializeToString,
                 response_deserializer=lightning__grpc_dot_v1_dot_work__service__pb2.StateDeltaResponse.FromString,
                 _registered_method=True)
+        self.Update = channel.unary_unary(
+                '/lightning_grpc.v1.WorkService/Update',
+                request_serializer=lightning__grpc_dot_v1_dot_work__service__pb2.UpdateRequest.SerializeToString,
+                response_deserializer=lightning__grpc_dot_v1_dot_work__service__pb2.UpdateResponse.FromString,
+                _registered_method=True)
+        self.Logs = channel.unary_stream(
+                '/lightning_grpc.v1.WorkService/Logs',
+                request_serializer=lightning__grpc_dot_v1_dot_work__service__pb2.LogsRequest.SerializeToString,
+                response_deserializer=lightning__grpc_dot_v1_dot_work__service__pb2.LogsResponse.FromString,
+                _registered_method=True)
         self.Stop = channel.unary_unary(
                 '/lightning_grpc.v1.WorkService/Stop',
                 request_serializer=lightning__grpc_dot_v1_dot_work__service__pb2.StopRequest.SerializeToString,
@@ -58,7 +69,8 @@ class WorkServiceStub(object):
 
 
 class WorkServiceServicer(object):
-    """Whoever serves this is a Work, in any language.
+    """Whoever serves this is a Work, in any language. A server that has several Works is told by the metadata
+    `work-name` which one is meant.
     """
 
     def Describe(self, request, context):
@@ -80,6 +92,21 @@ class WorkServiceServicer(object):
     def StateDelta(self, request, context):
         """Streams the Work's state: a snapshot or the deltas since a revision, then every delta as it comes,
         and bookmarks while nothing changes. Any number of subscribers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Update(self, request, context):
+        """Assigns attributes of a Work that wants to be written to from outside, each if it has not changed since the
+        caller saw it. Takes place between two revisions.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Logs(self, request, context):
+        """Streams what the Work prints.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -111,6 +138,16 @@ def add_WorkServiceServicer_to_server(servicer, server):
                     request_deserializer=lightning__grpc_dot_v1_dot_work__service__pb2.StateDeltaRequest.FromString,
                     response_serializer=lightning__grpc_dot_v1_dot_work__service__pb2.StateDeltaResponse.SerializeToString,
             ),
+            'Update': grpc.unary_unary_rpc_method_handler(
+                    servicer.Update,
+                    request_deserializer=lightning__grpc_dot_v1_dot_work__service__pb2.UpdateRequest.FromString,
+                    response_serializer=lightning__grpc_dot_v1_dot_work__service__pb2.UpdateResponse.SerializeToString,
+            ),
+            'Logs': grpc.unary_stream_rpc_method_handler(
+                    servicer.Logs,
+                    request_deserializer=lightning__grpc_dot_v1_dot_work__service__pb2.LogsRequest.FromString,
+                    response_serializer=lightning__grpc_dot_v1_dot_work__service__pb2.LogsResponse.SerializeToString,
+            ),
             'Stop': grpc.unary_unary_rpc_method_handler(
                     servicer.Stop,
                     request_deserializer=lightning__grpc_dot_v1_dot_work__service__pb2.StopRequest.FromString,
@@ -125,7 +162,8 @@ def add_WorkServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class WorkService(object):
-    """Whoever serves this is a Work, in any language.
+    """Whoever serves this is a Work, in any language. A server that has several Works is told by the metadata
+    `work-name` which one is meant.
     """
 
     @staticmethod
@@ -199,6 +237,60 @@ class WorkService(object):
             '/lightning_grpc.v1.WorkService/StateDelta',
             lightning__grpc_dot_v1_dot_work__service__pb2.StateDeltaRequest.SerializeToString,
             lightning__grpc_dot_v1_dot_work__service__pb2.StateDeltaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Update(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lightning_grpc.v1.WorkService/Update',
+            lightning__grpc_dot_v1_dot_work__service__pb2.UpdateRequest.SerializeToString,
+            lightning__grpc_dot_v1_dot_work__service__pb2.UpdateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Logs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/lightning_grpc.v1.WorkService/Logs',
+            lightning__grpc_dot_v1_dot_work__service__pb2.LogsRequest.SerializeToString,
+            lightning__grpc_dot_v1_dot_work__service__pb2.LogsResponse.FromString,
             options,
             channel_credentials,
             insecure,

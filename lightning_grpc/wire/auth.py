@@ -12,6 +12,8 @@ import grpc
 from lightning_grpc.wire.status import Context, abort
 
 _HEADER = "authorization"
+WORK_NAME = "work-name"
+"""Names, in the metadata, the Work that is meant, if a server has several."""
 
 
 def new_token() -> str:
@@ -19,17 +21,21 @@ def new_token() -> str:
     return secrets.token_urlsafe(32)
 
 
-def credentials(token: str | None) -> tuple[tuple[str, str], ...]:
-    """Return the metadata that proves the possession of a token."""
-    return ((_HEADER, f"Bearer {token}"),) if token else ()
+def credentials(token: str | None, work: str = "") -> tuple[tuple[str, str], ...]:
+    """Return the metadata of every call: what proves the possession of a token, and which Work is meant."""
+    bearer = ((_HEADER, f"Bearer {token}"),) if token else ()
+    return (*bearer, (WORK_NAME, work)) if work else bearer
 
 
 class TokenInterceptor(grpc.aio.ServerInterceptor):
-    """Refuses every call, of any service of the server, that does not carry the token."""
+    """Refuses every call, of any service of the server, that does not carry the token.
+
+    The comparison takes equally long however much of a wrong token is right, and the refusal says no more than whether
+    there was one.
+    """
 
     def __init__(self, token: str) -> None:
         self._expected = f"Bearer {token}".encode()
-        self._refusal: Any = grpc.unary_unary_rpc_method_handler(_refuse)
 
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: grpc.HandlerCallDetails
@@ -38,13 +44,17 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
         given = [value for key, value in handler_call_details.invocation_metadata if key == _HEADER]
         if len(given) == 1 and hmac.compare_digest(str(given[0]).encode(), self._expected):
             return await continuation(handler_call_details)
-        return self._refusal
+        return _refusal("a token that is not this server's came with it" if given else "no token came with it")
 
 
-async def _refuse(_request: bytes, context: Context) -> None:
-    await abort(
-        context,
-        grpc.StatusCode.UNAUTHENTICATED,
-        "TOKEN_REQUIRED",
-        "this server answers only calls with its token in the metadata 'authorization: Bearer TOKEN'",
-    )
+def _refusal(why: str) -> Any:
+    async def refuse(_request: bytes, context: Context) -> None:
+        await abort(
+            context,
+            grpc.StatusCode.UNAUTHENTICATED,
+            "TOKEN_REQUIRED",
+            f"the call was refused: {why}. This server answers only calls with its token in the metadata "
+            "'authorization: Bearer TOKEN'",
+        )
+
+    return grpc.unary_unary_rpc_method_handler(refuse)

@@ -113,6 +113,19 @@ def encode_delta(revision: int, changes: Iterable[Change]) -> bytes:
     return work_pb.Delta(revision=revision, changes=map(encode_change, changes)).SerializeToString()
 
 
+def decode_delta(data: bytes) -> tuple[int, list[Change]]:
+    """Return the revision and the changes of a serialized ``Delta``.
+
+    Raises:
+        ProtocolError: The bytes have no meaning.
+    """
+    try:
+        delta = work_pb.Delta.FromString(data)
+    except DecodeError as error:
+        raise ProtocolError(f"{len(data)} bytes do not make a Delta: {error}") from None
+    return delta.revision, list(map(decode_change, delta.changes))
+
+
 def frame_deltas(epoch: int, deltas: Sequence[bytes], made_at_s: float = 0.0) -> bytes:
     """Return the serialized frame that carries serialized deltas, without parsing them again."""
     batch = [work_pb.DeltaBatch(epoch=epoch, made_at_s=made_at_s).SerializeToString()]
@@ -149,9 +162,14 @@ def chunked(frame: bytes) -> Iterator[bytes]:
 
 
 class FrameReader:
-    """Turns the messages of one stream into frames, putting parts together."""
+    """Turns the messages of one stream into frames, putting parts together.
 
-    def __init__(self) -> None:
+    Args:
+        whole_app: Whether the document is that of an app, in which the values stand deeper than by themselves.
+    """
+
+    def __init__(self, *, whole_app: bool = False) -> None:
+        self._whole_app = whole_app
         self._parts: list[bytes] = []
         self._size_bytes = 0
 
@@ -175,7 +193,10 @@ class FrameReader:
             ]
         if kind == "snapshot":
             snapshot = message.snapshot
-            return [Snapshot(snapshot.epoch, snapshot.revision, _decode_document(snapshot.document))]
+            document = _decode_document(snapshot.document)
+            if not self._whole_app:
+                _validate_entries(document)
+            return [Snapshot(snapshot.epoch, snapshot.revision, document)]
         if kind == "bookmark":
             bookmark = message.bookmark
             digest = bookmark.digest if bookmark.HasField("digest") else None
@@ -183,6 +204,14 @@ class FrameReader:
             cost = PublishingCost(spent.cuts, spent.cuts_s, spent.scans, spent.scans_s) if spent else None
             return [Bookmark(bookmark.epoch, bookmark.revision, digest, cost)]
         return []
+
+    def read_bytes(self, data: bytes) -> list[Frame]:
+        """Return the frames that are complete with a serialized message; see `read`."""
+        try:
+            message = work_pb.StateDeltaResponse.FromString(data)
+        except DecodeError as error:
+            raise ProtocolError(f"{len(data)} bytes do not make a message of a stream: {error}") from None
+        return self.read(message)
 
     def _join(self, chunk: work_pb.Chunk) -> work_pb.StateDeltaResponse | None:
         self._parts.append(chunk.data)
@@ -236,17 +265,20 @@ def _decode_document(message: pb.Value) -> Document:
         type(name) is str and type(entries) is dict for name, entries in document.items()
     ):
         raise ProtocolError("a Snapshot whose document is not a dict of dicts")
+    return document
+
+
+def _validate_entries(document: Document) -> None:
     try:
         for entries in document.values():
             for value in entries.values():
                 validate(value)  # by itself, as where it came from
     except InvalidValueError as error:
         raise ProtocolError(f"a Snapshot in which {error}") from None
-    return document
 
 
 def _int_bytes(value: int) -> bytes:
-    return value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True)
+    return value.to_bytes((value if value >= 0 else ~value).bit_length() // 8 + 1, "big", signed=True)
 
 
 def _int_from_bytes(data: bytes) -> int:

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_health.v1 import health_pb2_grpc
 
 from lightning_grpc.errors import ConfigurationError
+from lightning_grpc.wire.admin import OPTIONS as ADMIN_OPTIONS
+from lightning_grpc.wire.admin import add_admin
 from lightning_grpc.wire.auth import TokenInterceptor
-from lightning_grpc.wire.options import SERVER_OPTIONS
-
-SERVING = health_pb2.HealthCheckResponse.SERVING
-NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+from lightning_grpc.wire.credentials import ServerTls
+from lightning_grpc.wire.decoding import DecodingInterceptor
+from lightning_grpc.wire.health import NOT_SERVING, SERVING, HealthServicer
+from lightning_grpc.wire.health import SERVICE as HEALTH_SERVICE
+from lightning_grpc.wire.open_files import connection_limit, open_files
+from lightning_grpc.wire.options import MAX_STREAMS, SERVER_OPTIONS
+from lightning_grpc.wire.reflection import add_reflection
+from lightning_grpc.wire.tracing import server_interceptors
+from lightning_grpc.wire.unix_sockets import taking_socket
 
 
 class Server:
@@ -23,23 +29,45 @@ class Server:
         handlers: The services' handlers.
         services: Their full names, for health and reflection.
         token: If given, calls without it are refused, those of health and reflection too.
+        max_streams: What one connection may have open; None for no bound, where one carries the calls of many clients.
+        admin: Whether it has the admin service too; see `lightning_grpc.wire.admin`.
+
+    Raises:
+        ConfigurationError: The package for the admin service is not installed.
     """
 
-    def __init__(self, handlers: Iterable[grpc.GenericRpcHandler], services: Iterable[str], token: str | None) -> None:
+    def __init__(
+        self,
+        handlers: Iterable[grpc.GenericRpcHandler],
+        services: Iterable[str],
+        token: str | None,
+        *,
+        max_streams: int | None = MAX_STREAMS,
+        admin: bool = False,
+    ) -> None:
         self._services = list(services)
-        interceptors = [TokenInterceptor(token)] if token else []
-        self._server = grpc.aio.server(options=SERVER_OPTIONS, interceptors=interceptors)
+        interceptors = [
+            *([TokenInterceptor(token)] if token else []),
+            *server_interceptors(),
+            DecodingInterceptor(),
+        ]
+        bounds = [("grpc.max_allowed_incoming_connections", connection_limit(open_files()))]
+        if max_streams is not None:
+            bounds.append(("grpc.max_concurrent_streams", max_streams))
+        options = [*SERVER_OPTIONS, *bounds, *(ADMIN_OPTIONS if admin else [])]
+        self._server = grpc.aio.server(options=options, interceptors=interceptors)
         self._server.add_generic_rpc_handlers(tuple(handlers))
-        self._health = health.aio.HealthServicer()
+        self._health = HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        names = [*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME]
-        reflection.enable_server_reflection(names, self._server)
+        also = [add_admin(self._server)] if admin else []
+        add_reflection([*self._services, HEALTH_SERVICE, *also], self._server)
 
-    async def start(self, address: str) -> str:
-        """Listen and begin to serve.
+    def listen(self, address: str, tls: ServerTls | None = None) -> str:
+        """Take an address, before `begin`.
 
         Args:
             address: ``unix:PATH`` or ``HOST:PORT``; port 0 picks a free one.
+            tls: How the server proves who it is; None to listen in plain text.
 
         Returns:
             The address to reach it at.
@@ -48,12 +76,26 @@ class Server:
             ConfigurationError: The address cannot be listened on.
         """
         try:
-            port = self._server.add_insecure_port(address)
+            with taking_socket(address):
+                if tls is None:
+                    port = self._server.add_insecure_port(address)
+                else:
+                    port = self._server.add_secure_port(address, tls.load())
         except RuntimeError as error:
-            raise ConfigurationError(f"cannot listen on {address}: {error}. Is it in use? Try port 0.") from None
+            hint = "" if address.startswith("unix") else " Is it in use? Try port 0."
+            raise ConfigurationError(f"cannot listen on {address}: {str(error).rstrip('.')}.{hint}") from None
+        return address if address.startswith("unix") else f"{address.rpartition(':')[0]}:{port}"
+
+    async def begin(self) -> None:
+        """Begin to serve."""
         await self._server.start()
         await self._set_health(SERVING)
-        return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
+
+    async def start(self, address: str, tls: ServerTls | None = None) -> str:
+        """Listen and begin to serve; see `listen`."""
+        reached_at = self.listen(address, tls)
+        await self.begin()
+        return reached_at
 
     async def announce_end(self) -> None:
         """Tell health checkers that the services are going away."""

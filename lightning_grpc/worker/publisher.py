@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
-from collections.abc import AsyncIterator, Callable
+import traceback
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from lightning_grpc.components.component import Component
 from lightning_grpc.components.work import LightningWork
 from lightning_grpc.errors import InvalidValueError
-from lightning_grpc.state.cut import Cutter
-from lightning_grpc.state.digest import Digest
-from lightning_grpc.state.log import Log
+from lightning_grpc.state.cut import ASSIGNED, Cutter
+from lightning_grpc.state.delta import MISSING, Change
 from lightning_grpc.state.subscription import PublishingCost
-from lightning_grpc.wire import codec
+from lightning_grpc.state.values import CONTAINERS, Value, same
+from lightning_grpc.wire.stream import StateStream
 
 STATE_LIMIT_BYTES = 64 << 20
 """How large a Work's state may be unless the app says otherwise."""
@@ -24,15 +24,17 @@ SCAN_S = 0.005
 """While a run executes, containers are looked at this often for changes in place, if that is cheap."""
 LAZY_SCAN_S = 0.01
 """The same when nothing was found for a while."""
+LATE_LOOK_S = 0.05
+"""When it has gone to sleep, it looks once more after this time: for a write under way, see `Component._arm`."""
 IDLE_SCAN_S = 1.0
 """The same while no run executes: a thread that the user left behind may still write."""
 EXACT_S = 1.0
 """Changes in place that ``==`` cannot see are looked for this often while a run executes, if that is cheap."""
-HEARTBEAT_S = 1.0
-"""A subscriber that has nothing to receive gets a bookmark this often."""
 LONGEST_S = 1.0
 """However much it costs, it is not put off for longer."""
-_SHARE = 0.02  # of one core, at most, for looking
+_LOOK_SHARE = 0.015  # of one core, at most, for looking for changes in place
+_EXACT_SHARE = 0.01  # for looking for those that == cannot see
+_PUBLISH_SHARE = 0.05  # for publishing them, while they keep coming
 _OVERHEAD_S = 5e-5  # what a tick costs beside the cut: the timer, the loop's turn, two switches of thread
 
 
@@ -54,22 +56,18 @@ class Publisher:
     """
 
     def __init__(self, work: LightningWork, epoch: int, *, limit_bytes: int = 0) -> None:
-        self.epoch = epoch
         self._work = work
-        self._lock = threading.Lock()
         work.__dict__["_state_limit_bytes"] = limit_bytes
         self._cutter = Cutter(work.__dict__, work._declared, limit_bytes=limit_bytes)
-        self._digest = Digest(self._cutter.document)
-        self._digest_due_s = 0.0
-        self._log: Log[bytes] = Log()
-        self._subscribers: set[_Subscriber] = set()
+        self._stream = StateStream(self._cutter.document, epoch, cost=lambda: self.cost)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._running = False
         self._scan_s = SCAN_S
+        self._look_pause_s = 0.0
         self._exact_due_s = 0.0
         self._closed = False
-        self._made_at_s = 0.0
+        self._changed_at: dict[str, int] = {}
         self._cuts = self._scans = 0
         self._cuts_s = self._scans_s = 0.0
         self.flush()
@@ -77,19 +75,29 @@ class Publisher:
     @property
     def revision(self) -> int:
         """The newest revision."""
-        return self._log.revision
+        return self._stream.revision
+
+    @property
+    def epoch(self) -> int:
+        """This incarnation of the Work."""
+        return self._stream.epoch
 
     @property
     def cost(self) -> PublishingCost:
         """What publishing has cost so far, but for the cuts that mark the beginning and end of a run."""
         return PublishingCost(self._cuts, self._cuts_s, self._scans, self._scans_s)
 
+    @property
+    def subscribers(self) -> int:
+        """How many follow the state."""
+        return self._stream.subscribers
+
     def start(self) -> None:
         """Begin to publish, on the running loop."""
         self._loop = asyncio.get_running_loop()
         self._work.__dict__["_watcher"] = self.wake
         self._tick()
-        self._beat()
+        self._stream.start()
 
     def close(self) -> None:
         """Publish what is left and let the subscribers' streams end; on the loop."""
@@ -97,11 +105,11 @@ class Publisher:
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
-        self._notify()
+        self._stream.close()
 
     def wake(self, work: Component | None = None) -> None:
         """Note that something was written while the publisher slept."""
-        self._work.__dict__["_idle"] = False
+        self._work._disarm()
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._tick)
 
@@ -119,78 +127,78 @@ class Publisher:
             exact: Whether to see what ``==`` cannot; see `Cutter.cut`.
             after: Called first, so that no other cut is taken in between.
         """
-        changed = self._cut(exact, after)
-        if changed and self._loop is not None:
-            self._loop.call_soon_threadsafe(self._notify)
-        return self._log.revision
+        if self._cut(exact, after):
+            self._stream.notify()
+        return self._stream.revision
 
     def find_problem(self) -> InvalidValueError | None:
         """Take a cut, and return what it finds that state cannot hold: in a container, or too large."""
         self.flush()
-        with self._lock:
+        with self._stream.lock:
             problem = next(iter(self._cutter.problems.values()), None)
         return problem.within((), self._work._title()) if problem else None
 
-    async def subscribe(self, after_revision: int) -> AsyncIterator[bytes]:
-        """Yield the serialized messages of one subscriber's stream.
-
-        A slow subscriber costs no memory: it is at some revision, and catches up from the log when it reads
-        on, or by a snapshot if the log has moved on too far.
+    def update(self, updates: Mapping[str, tuple[Value, int]]) -> tuple[int, dict[str, int]]:
+        """Assign attributes, each if it has not changed since a revision; between two cuts.
 
         Args:
-            after_revision: The last revision the subscriber has; 0 for a snapshot.
+            updates: By name, the value and that revision. The values are valid, the names declared.
+
+        Returns:
+            The revision that shows the assigned ones; and those that were not, each with the revision of its change, or
+            0 if that has none yet.
         """
-        subscriber = _Subscriber(after_revision)
-        self._subscribers.add(subscriber)
-        try:
-            while True:
-                subscriber.event.clear()
-                frame = self._next_frame(subscriber)
-                if frame is not None:
-                    for message in codec.chunked(frame):
-                        yield message
-                elif self._closed:
-                    return
-                else:
-                    await subscriber.event.wait()
-        finally:
-            self._subscribers.discard(subscriber)
+        conflicts: dict[str, int] = {}
+        with self._stream.lock:
+            self._append(self._cutter.cut())
+            for name, (value, base) in updates.items():
+                changed_at = self._changed_at.get(name, 0)
+                if changed_at > base:
+                    conflicts[name] = changed_at
+                elif not self._replace(name, value):
+                    conflicts[name] = 0
+            self._append(self._cutter.cut())
+            revision = self._stream.revision
+            for name, (value, _) in updates.items():  # the Work's thread may have written it before that cut
+                if name not in conflicts and not self._is_published(name, value):
+                    conflicts[name] = revision
+        self._stream.notify()
+        return revision, conflicts
 
-    def _next_frame(self, subscriber: _Subscriber) -> bytes | None:
-        with self._lock:
-            deltas = self._log.since(subscriber.revision) if subscriber.revision else None
-            if deltas:
-                subscriber.revision = self._log.revision
-                subscriber.bookmark_due = False
-                return codec.frame_deltas(self.epoch, deltas, self._made_at_s)
-            if deltas is None:
-                subscriber.revision = self._log.revision
-                return codec.frame_snapshot(self.epoch, self._log.revision, self._cutter.document)
-            if subscriber.bookmark_due:
-                subscriber.bookmark_due = False
-                return codec.frame_bookmark(self.epoch, self._log.revision, self._affordable_digest(), self.cost)
-        return None
+    def _is_published(self, name: str, value: Value) -> bool:
+        return same(self._cutter.document["vars"].get(name, MISSING), value)
 
-    def _affordable_digest(self) -> int | None:
-        if time.monotonic() < self._digest_due_s:
-            return None
-        started_s = time.thread_time()
-        value = self._digest.value()
-        self._digest_due_s = time.monotonic() + (time.thread_time() - started_s) / _SHARE
-        return value
+    def _replace(self, name: str, value: Value) -> bool:
+        """Assign an attribute unless the Work's thread has changed it since the last cut."""
+        fields, published = self._work.__dict__, self._cutter.document["vars"].get(name, MISSING)
+        # No thread is switched between the look and the write: there is no call in between.
+        if type(published) in CONTAINERS:
+            if fields[name] == published:
+                fields[name] = value
+        elif fields[name] is published:
+            fields[name] = value
+        if fields[name] is not value:
+            return False
+        fields[ASSIGNED].add(name)
+        return True
+
+    def subscribe(self, after_revision: int) -> AsyncIterator[bytes]:
+        """Yield the serialized messages of one subscriber's stream; see `StateStream.subscribe`."""
+        return self._stream.subscribe(after_revision)
 
     def _cut(self, exact: bool, after: Callable[[], None] | None = None) -> bool:
-        with self._lock:
+        with self._stream.lock:
             if after is not None:
                 after()
-            changes = self._cutter.cut(exact=exact)
-            if not changes:
-                return False
-            self._digest.touch(change.path for change in changes)
-            self._made_at_s = time.time()
-            delta = codec.encode_delta(self._log.revision + 1, changes)
-            self._log.append(delta, len(delta))
-            return True
+            return self._append(self._cutter.cut(exact=exact))
+
+    def _append(self, changes: list[Change]) -> bool:
+        if not changes:
+            return False
+        revision = self._stream.append(changes)
+        if self._work._receive_updates:
+            self._changed_at.update((str(each.path[1]), revision) for each in changes if each.path[0] == "vars")
+        return True
 
     def _tick(self) -> None:
         """Take a cut and decide when the next one is due; on the loop."""
@@ -199,7 +207,14 @@ class Publisher:
             self._timer = None
         if self._closed:
             return
-        asleep = self._work.__dict__["_idle"]
+        try:
+            self._look()
+        except Exception:  # a bug of this package; it shall not make the Work silent
+            traceback.print_exc()
+            self._again_in(LONGEST_S)
+
+    def _look(self) -> None:
+        asleep = self._work._is_armed
         exact = self._running and self._cutter.has_containers and time.monotonic() >= self._exact_due_s
         started_s = time.thread_time()  # what it costs, not how long it waits for the user's thread
         changed = self._cut(exact)
@@ -209,44 +224,25 @@ class Publisher:
         if asleep and not changed:
             self._scans += 1
             self._scans_s += cost_s
-        pause_s = (cost_s + _OVERHEAD_S) / _SHARE
         if exact:
-            self._exact_due_s = time.monotonic() + max(EXACT_S, pause_s)
-        if not changed and not asleep:
-            self._work.__dict__["_idle"] = True
+            self._exact_due_s = time.monotonic() + max(EXACT_S, cost_s / _EXACT_SHARE)
+        elif not changed:
+            self._look_pause_s = (cost_s + _OVERHEAD_S) / _LOOK_SHARE
+        falls_asleep = not changed and not asleep
+        if falls_asleep:
+            self._work._arm()
             changed = self._cut(False)  # written between the last cut and going to sleep
         if changed:
-            self._work.__dict__["_idle"] = False
-            self._notify()
+            self._work._disarm()
+            self._stream.notify_here()
             self._scan_s = SCAN_S
-            self._again_in(max(CONFLATE_S, pause_s if self._cutter.has_containers else 0.0))
+            self._again_in(max(CONFLATE_S, cost_s / _PUBLISH_SHARE if self._cutter.has_containers else 0.0))
         elif self._cutter.has_containers:
             self._scan_s = min(self._scan_s * 1.2, LAZY_SCAN_S)
-            self._again_in(max(self._scan_s if self._running else IDLE_SCAN_S, pause_s))
+            self._again_in(max(self._scan_s if self._running else IDLE_SCAN_S, self._look_pause_s))
+        elif falls_asleep:
+            self._again_in(LATE_LOOK_S)
 
     def _again_in(self, delay_s: float) -> None:
         assert self._loop is not None
         self._timer = self._loop.call_later(min(delay_s, LONGEST_S), self._tick)
-
-    def _notify(self) -> None:
-        for subscriber in self._subscribers:
-            subscriber.event.set()
-
-    def _beat(self) -> None:
-        """Make every subscriber that has nothing to receive hear that the Work is alive."""
-        if self._closed:
-            return
-        for subscriber in self._subscribers:
-            subscriber.bookmark_due = True
-            subscriber.event.set()
-        assert self._loop is not None
-        self._loop.call_later(HEARTBEAT_S, self._beat)
-
-
-class _Subscriber:
-    """One stream: the revision it is at, and what it waits for."""
-
-    def __init__(self, revision: int) -> None:
-        self.revision = revision
-        self.bookmark_due = False
-        self.event = asyncio.Event()

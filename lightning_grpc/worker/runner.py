@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import os
 import queue
@@ -10,23 +11,33 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
-from lightning_grpc.components.calls import LATEST, START, Entry, advanced, requested
-from lightning_grpc.components.status import WorkFailureReasons, WorkStageStatus, WorkStopReasons, make_status
+from lightning_grpc.components.calls import LATEST, START, Calls, Entry, advanced, latest_entry, requested, stage_of
+from lightning_grpc.components.status import (
+    FINAL_STAGES,
+    WorkFailureReasons,
+    WorkStageStatus,
+    WorkStopReasons,
+    make_status,
+)
 from lightning_grpc.components.work import LightningWork
 from lightning_grpc.errors import InvalidReturnError
 from lightning_grpc.state.cut import CALLS
 from lightning_grpc.state.values import Value
+from lightning_grpc.wire import tracing
+from lightning_grpc.wire.tracing import Carrier
+from lightning_grpc.worker.metrics import RunTally
 from lightning_grpc.worker.publisher import Publisher
+from lightning_grpc.worker.remembered import RememberedRuns, RunIdentity
+from lightning_grpc.worker.signal_wakeup import forget_wakeup
+from lightning_grpc.worker.standing import StandaloneRules, report_failure
 
 MAX_PENDING = 10_000
 """Executions that may wait for their turn."""
-MAX_REMEMBERED = 100_000
-"""Requests that are recognized when they are repeated."""
 
 
 class WorkInterrupted(BaseException):
@@ -43,6 +54,13 @@ class RunOrder:
     kwargs: dict[str, Value]
     attributes: dict[str, Value] = field(default_factory=dict)
     requested_at_s: float = 0.0
+    caller: str = ""
+    trace: Carrier = field(default_factory=dict)
+
+    @property
+    def identity(self) -> RunIdentity:
+        """What tells this request from all others."""
+        return self.caller, self.call_id
 
 
 class Runner:
@@ -50,23 +68,46 @@ class Runner:
 
     Ending: the first SIGTERM (which `request_stop` sends too) leaves the user's code by an exception, so that
     its ``finally`` blocks run; ``on_exit`` follows. Code that swallows the exception is interrupted once more
-    by the next signal, which calls ``on_exit`` on the spot and ends the process.
+    by the next signal, which calls ``on_exit`` on the spot and ends the process. Draining comes before that, if
+    at all: nothing new is begun, and what is under way goes on.
 
-    Threads: `submit` and `request_stop` on any thread; the rest on the main thread.
+    Args:
+        work: The Work.
+        publisher: Owns its revisions.
+        standalone: What is different for a Work without an app; None for one of an app.
+
+    Attributes:
+        remembered: The runs that were accepted.
+        tally: Those that are over, counted.
+        is_running: Whether one is under way.
+        finish_now: Ends the process on the spot, from inside of the user's code.
+        heard_signal: If given, called on the main thread for a signal that is not one of `request_stop`'s, instead of
+            leaving the user's code.
+        before_sleep: Called on the main thread before it waits for an order.
+
+    Threads: `submit`, `drain` and `request_stop` on any thread; the rest on the main thread.
     """
 
-    def __init__(self, work: LightningWork, publisher: Publisher) -> None:
+    def __init__(self, work: LightningWork, publisher: Publisher, standalone: StandaloneRules | None = None) -> None:
         self._work = work
         self._publisher = publisher
+        self._standalone = standalone
         self._orders: queue.SimpleQueue[RunOrder | None] = queue.SimpleQueue()  # bounded by submit
-        self._known: dict[str, None] = {}
+        self._finished: dict[str, None] = {}  # keys of the entries that are over, oldest first
         self._in_user_code = False
         self._stop_reason = ""
+        self._stops_requested = self._stops_handled = 0
+        self._draining = False
         self._stopping = False
         self._main_thread = threading.main_thread()
         self._on_exit_called = False
         self._start_failure: dict[str, Any] | None = None
+        self.remembered = RememberedRuns()
+        self.tally = RunTally()
+        self.is_running = False
         self.finish_now: Callable[[], None] = lambda: None
+        self.heard_signal: Callable[[], None] | None = None
+        self.before_sleep: Callable[[], None] = lambda: None
 
     def submit(self, order: RunOrder) -> bool:
         """Accept an order; returns whether it was known already.
@@ -74,30 +115,48 @@ class Runner:
         Raises:
             queue.Full: Too many are waiting.
         """
-        if order.call_id in self._known:
+        if order.identity in self.remembered:
             return True
         if self._orders.qsize() >= MAX_PENDING:
             raise queue.Full
-        if len(self._known) >= MAX_REMEMBERED:
-            del self._known[next(iter(self._known))]
-        self._known[order.call_id] = None
+        self.remembered.accept(order.identity)
         self._orders.put(order)
         return False
 
     @property
+    def waiting(self) -> int:
+        """How many orders wait for their turn, about."""
+        return self._orders.qsize()
+
+    @property
     def is_stopping(self) -> bool:
-        """Whether the process was asked to end."""
-        return self._stopping
+        """Whether the process was asked to end, so that nothing new is begun."""
+        return self._stopping or self._draining
+
+    def drain(self) -> None:
+        """Make the main thread end when the run under way is over; those that wait are not begun."""
+        self._draining = True
+        self.wake()
+
+    def wake(self) -> None:
+        """Make the main thread look around, if it waits for an order."""
+        self._orders.put(None)
 
     def request_stop(self, reason: str) -> None:
         """Make the main thread end its work soon."""
         self._stop_reason = self._stop_reason or reason
+        self._stops_requested += 1
         signal.pthread_kill(self._main_thread.ident or 0, signal.SIGTERM)
+        self.wake()
 
     def handle_signal(self, signum: int, frame: FrameType | None) -> None:
-        """Handle SIGTERM, on the main thread."""
+        """Handle a signal that asks the process to end, on the main thread."""
+        is_ours, self._stops_handled = self._stops_handled < self._stops_requested, self._stops_requested
+        if self.heard_signal is not None and not is_ours:
+            self.heard_signal()
+            return
         again, self._stopping = self._stopping, True
-        self._orders.put(None)
+        self.wake()
         if not self._in_user_code:
             return  # what this package does here is short, and looks at _stopping next
         if not again:
@@ -109,8 +168,11 @@ class Runner:
     def forget(self) -> None:
         """Make a process that the user's code has just forked off this one an ordinary process."""
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        _hold_sigterm(False)
-        self._work.__dict__.update(_watcher=None, _idle=False)
+        if self.heard_signal is not None:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        forget_wakeup()
+        self._work.__dict__["_watcher"] = None
+        self._work._disarm()
 
     def start(self) -> None:
         """Call the ``on_start`` hook and say in the state that the Work has started."""
@@ -123,18 +185,22 @@ class Runner:
 
     def work_off(self) -> None:
         """Execute orders until the process is asked to end, then call ``on_exit``."""
-        while not self._stopping:
+        order: RunOrder | None = None
+        while not self.is_stopping and self._stops_handled == self._stops_requested:
+            self.before_sleep()
             order = self._orders.get()
-            if order is not None and not self._stopping:
+            if order is not None and not self.is_stopping:
                 self._execute(order)
+                order = None
+        if self._standalone is not None:
+            self._turn_away(order)
         self._call_on_exit()
 
     def _execute(self, order: RunOrder) -> None:
         work = self._work
-        before = work.__dict__[CALLS].get(order.call_hash)
-        entry = requested("run", order.call_id, order.requested_at_s or time.time(), before)
+        entry = self._requested(order)
         if self._start_failure is not None:
-            self._record(order.call_hash, advanced(entry, {**self._start_failure, "timestamp": time.time()}), end=True)
+            self._end(order, entry, {**self._start_failure, "timestamp": time.time()})
             return
         entry = advanced(entry, make_status(WorkStageStatus.RUNNING, time.time()))
 
@@ -149,22 +215,72 @@ class Runner:
             for name, value in order.attributes.items():
                 setattr(work, name, value)
         except Exception as error:
-            status = make_status(WorkStageStatus.FAILED, time.time(), WorkFailureReasons.REFUSED, str(error))
-            self._record(order.call_hash, advanced(entry, status), end=True)
+            self._end(
+                order,
+                entry,
+                make_status(WorkStageStatus.FAILED, time.time(), WorkFailureReasons.REFUSED, str(error)),
+            )
             return
         self._record(order.call_hash, entry)
         self._publisher.set_running(True)
-        status = self._attempt(run, WorkStageStatus.SUCCEEDED)
+        self.is_running = True
+        with tracing.executing(work.name, order.call_id, order.call_hash, order.trace) as execution:
+            status = self._attempt(run, WorkStageStatus.SUCCEEDED)
+            execution.ended(status)
+        self.is_running = False
         self._publisher.set_running(False)
-        self._record(order.call_hash, advanced(entry, status), end=True)
+        self._end(order, entry, status)
 
-    def _record(self, key: str, entry: Entry, *, end: bool = False) -> None:
+    def _turn_away(self, first: RunOrder | None) -> None:
+        """Say of the orders that wait that they are not executed."""
+        orders = [first]
+        while not self._orders.empty():
+            orders.append(self._orders.get())
+        message = f"not executed: {self._work.name} was asked to end before its turn came"
+        for order in orders:
+            if order is not None:
+                status = make_status(
+                    WorkStageStatus.STOPPED, time.time(), WorkStopReasons.SIGTERM_SIGNAL_HANDLER, message
+                )
+                self._end(order, self._requested(order), status)
+
+    def _requested(self, order: RunOrder) -> Entry:
+        before = self._work.__dict__[CALLS].get(order.call_hash)
+        at_s = order.requested_at_s or time.time()
+        return requested("run", order.call_id, at_s, before, caller=order.caller)
+
+    def _end(self, order: RunOrder, entry: Entry, status: dict[str, Any]) -> None:
+        self.tally.note(entry, status)
+        self._record(order.call_hash, advanced(entry, status), end=True, order=order)
+
+    def _record(self, key: str, entry: Entry, *, end: bool = False, order: RunOrder | None = None) -> None:
         """Put an entry into the state; the revision that shows its end also shows everything written before."""
-        calls = {**self._work.__dict__[CALLS], key: entry, LATEST: key}
-        if end:
-            self._publisher.flush(exact=True, after=lambda: self._work._set_calls(calls))
-        else:
+        before = self._work.__dict__[CALLS]
+        known = before[LATEST] if key == START and stage_of(latest_entry(before)) in FINAL_STAGES else None
+        calls = {**before, key: entry, LATEST: known or key}  # a start hides no outcome of an earlier process
+        if not end:
+            self._finished.pop(key, None)
             self._work._set_calls(calls)
+            return
+        if order is not None and self._standalone is not None:
+            self._leave_out(calls, key, self._standalone.max_finished_calls)
+
+        def show() -> None:
+            self._work._set_calls(calls)
+            if order is not None:
+                self.remembered.ended(order.identity, entry["statuses"][-1])
+
+        self._publisher.flush(exact=True, after=show)
+        if self._standalone is not None:
+            report_failure(self._work.name, key, entry)
+
+    def _leave_out(self, calls: Calls, key: str, keep: int) -> None:
+        """Leave out the oldest entries that are over, now that one more is."""
+        self._finished.pop(key, None)
+        self._finished[key] = None
+        while len(self._finished) > keep:
+            oldest = next(iter(self._finished))
+            del self._finished[oldest], calls[oldest]
 
     def _attempt(self, code: Callable[[], None], success: str) -> dict[str, Any]:
         """Run user code and return the status it ends with."""
@@ -230,13 +346,41 @@ def _hold_sigterm(hold: bool) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK if hold else signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
-def install_signal_handler(runner: Runner) -> None:
-    """Make SIGTERM end the process in order; on the main thread, before any user code runs."""
-    signal.signal(signal.SIGTERM, runner.handle_signal)
-    # A SIGTERM that reaches a forked process before it is an ordinary one must wait, or Python drops it.
-    os.register_at_fork(
-        before=lambda: _hold_sigterm(True),
-        after_in_parent=lambda: _hold_sigterm(False),
-        after_in_child=runner.forget,
-    )
+_hosted: list[Runner] = []
+"""Whose signals this process handles; one at most."""
+
+
+@contextlib.contextmanager
+def handling_signals(runner: Runner, signums: Iterable[signal.Signals]) -> Iterator[None]:
+    """Make signals end the process in order; on the main thread, before any user code runs."""
+    handlers = {signum: signal.signal(signum, runner.handle_signal) for signum in signums}
+    interval_s = sys.getswitchinterval()
     sys.setswitchinterval(5e-5)  # the loop's thread gets its turn soon while the user's thread spins
+    _hosted.append(runner)
+    try:
+        yield
+    finally:
+        _hosted.remove(runner)
+        sys.setswitchinterval(interval_s)
+        for signum, handler in handlers.items():
+            signal.signal(signum, handler)
+
+
+def _before_fork() -> None:
+    if _hosted:
+        _hold_sigterm(True)
+
+
+def _after_fork() -> None:
+    if _hosted:
+        _hold_sigterm(False)
+
+
+def _after_fork_in_child() -> None:
+    if _hosted:
+        _hosted[0].forget()
+        _hold_sigterm(False)
+
+
+# A SIGTERM that reaches a forked process before it is an ordinary one must wait, or Python drops it.
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)

@@ -10,12 +10,27 @@ import pytest
 
 import lightning_grpc
 
-PUBLIC = ["BuildConfig", "CloudCompute", "LightningApp", "LightningFlow", "LightningWork", "__version__"]
+PUBLIC = [
+    "AppClient",
+    "AsyncAppClient",
+    "AsyncWorkClient",
+    "BuildConfig",
+    "CloudCompute",
+    "LightningApp",
+    "LightningFlow",
+    "LightningWork",
+    "RemoteWork",
+    "WorkClient",
+    "__version__",
+    "serve",
+]
 COMPATIBLE = {
+    "lightning_grpc.api": ["Delete", "Get", "Post", "Put"],
     "lightning_grpc.structures": ["Dict", "List"],
     "lightning_grpc.runners": ["MultiProcessRuntime", "Runtime"],
     "lightning_grpc.utilities.app_helpers": ["pretty_state", "_state_dict", "_load_state_dict"],
     "lightning_grpc.utilities.app_status": ["WorkStatus"],
+    "lightning_grpc.utilities.commands": ["ClientCommand"],
     "lightning_grpc.utilities.enum": [
         "AppStage",
         "CacheCallsKeys",
@@ -110,3 +125,21 @@ def test_an_app_needs_no_deepdiff():
         "LightningApp(Root()).state",
     )
     assert "deepdiff" not in modules
+
+
+def test_an_app_without_http_needs_no_web_framework():
+    modules = modules_after(
+        "from lightning_grpc import LightningApp, LightningFlow",
+        "from lightning_grpc.api import Get",
+        "import lightning_grpc.cli.main, lightning_grpc.cli.run_app",
+        "Root = type('Root', (LightningFlow,), {'run': lambda self: self.stop()})",
+        "LightningApp(Root()).run()",
+    )
+    assert not modules & {"fastapi", "starlette", "pydantic", "uvicorn", "sse_starlette", "httpx"}
+
+
+def test_starting_the_command_line_imports_only_what_parsing_needs():
+    modules = modules_after("import lightning_grpc.cli.main")
+    slow = {"grpc", "google.protobuf", "asyncio", "deepdiff", "cloudpickle", "cryptography", "fastapi", "pydantic"}
+    assert not modules & (slow | {"psutil", "rich.console", "rich.table", "rich.live"})
+    assert not modules & {"lightning_grpc.app", "lightning_grpc.service.app_client", "lightning_grpc.worker.process"}

@@ -17,9 +17,9 @@ class Beating(L.LightningWork):
     BEAT_S = 0.02
 
     def on_start(self):
-        from lightning_grpc.worker import publisher
+        from lightning_grpc.wire import stream
 
-        publisher.HEARTBEAT_S = self.BEAT_S  # in this process only
+        stream.BEAT_S = self.BEAT_S  # in this process only
 
 
 class Edited(Beating):
@@ -133,8 +133,8 @@ class Writer(L.LightningWork):
         self.number = 0
         self.text = ""
 
-    def run(self, size, until=""):
-        deadline = time.monotonic() + DEADLINE_S
+    def run(self, size, until="", deadline_s=DEADLINE_S):
+        deadline = time.monotonic() + deadline_s
         self.text = str(self.number % 10) * size
         self.number += 1
         while until and not Path(until).exists() and time.monotonic() < deadline:

@@ -60,7 +60,7 @@ class Follower:
         self.supervisor.start(lambda: None)
         self.works.take_in(self.work, ("works", "work"))
         self.works.start(self.work)
-        self._record = self.works._record(self.work)
+        self._record = self.works.record(self.work)
         return self
 
     def __exit__(self, *_):
@@ -94,7 +94,7 @@ class Follower:
     @property
     def counted(self):
         """How often the mirror had to be made anew, as the app's metrics have it."""
-        return self._record.metrics.resyncs
+        return self._record.meter.resyncs
 
     def call(self, *args):
         """Have the Work's run executed with arguments that no call had before."""

@@ -35,8 +35,8 @@ class ReplayedApp(L.LightningApp):
 
     def __init__(self, root, **options):
         super().__init__(root, **options)
-        self.exact = copy(self.root.state)
-        self.public = copy(self.root.state)
+        self.exact = copy(self.state)
+        self.public = copy(self.state)
         self.deltas = []
         self.unsaid = []
         self._problems = []
@@ -47,10 +47,11 @@ class ReplayedApp(L.LightningApp):
         if self._problems:
             raise self._problems[0]
 
-    def _publish(self, changes):
-        super()._publish(changes)
+    def _publish(self, deltas):
+        super()._publish(deltas)
         try:
-            self._replay(changes)
+            for changes in deltas:
+                self._replay(changes)
         except Exception as problem:
             self._problems.append(problem)
             raise

@@ -14,7 +14,8 @@ from lightning_grpc.state.delta import apply
 from lightning_grpc.state.subscription import Delta, Snapshot
 
 WINDOW_S = 2.5
-"""How long the Work is watched with and without the slow subscriber; both are compared, so it is no bound."""
+"""How long the Work is watched without the slow subscriber, and in one case with it."""
+A_MINUTE_S = 60.0
 GROWTH_BYTES = 10 << 20
 
 
@@ -54,8 +55,11 @@ async def read_for(reader, seconds, process):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [10, 10_000])
-def test_a_subscriber_that_reads_nothing_costs_no_memory_and_no_one_elses_revisions_and_ends_converged(size, tmp_path):
+@pytest.mark.timeout(A_MINUTE_S + 60)
+@pytest.mark.parametrize(("size", "seconds"), [(10, A_MINUTE_S), (10_000, WINDOW_S)])
+def test_a_subscriber_that_reads_nothing_costs_no_memory_and_no_one_elses_revisions_and_ends_converged(
+    size, seconds, tmp_path
+):
     enough = tmp_path / "enough"
 
     async def check():
@@ -64,12 +68,12 @@ def test_a_subscriber_that_reads_nothing_costs_no_memory_and_no_one_elses_revisi
             quick = Reader((await connect()).state_delta(handle.epoch, 0))
             await quick.read()
             channel = await connect()
-            await channel.run("1", "run:1", (size, str(enough)), {}, {})
+            await channel.run("1", "run:1", (size, str(enough), seconds + DEADLINE_S), {}, {})
             await read_for(quick, 1.0, process)  # buffers and the log get as large as they get
             before, memory_before = await read_for(quick, WINDOW_S, process)
             slow = Reader((await connect()).state_delta(handle.epoch, 0))
             await slow.read()
-            during, memory_during = await read_for(quick, WINDOW_S, process)
+            during, memory_during = await read_for(quick, seconds, process)
             enough.touch()
             while not quick.has_seen_the_end:
                 await quick.read()
@@ -77,7 +81,7 @@ def test_a_subscriber_that_reads_nothing_costs_no_memory_and_no_one_elses_revisi
                 await slow.read()
             assert slow.document == quick.document
             assert memory_during - memory_before < GROWTH_BYTES
-            assert during > before / 2
+            assert during / seconds > before / WINDOW_S / 10  # what else the machine does meanwhile is not known
             for reader in (quick, slow):
                 await reader.stream.aclose()
 

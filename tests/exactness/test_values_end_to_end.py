@@ -34,10 +34,10 @@ def assign(*batches):
     """Have values assigned in a Work, and check all the ways on which they travel; returns the app."""
     app = ReplayedApp(Assigning(batches))
     app.run()
-    for state in (app.root.state, app.exact, app.public):
+    for state in (app.state, app.exact, app.public):
         final = state["works"]["work"]["vars"]
         assert fingerprint([final[f"v{number}"] for number in range(len(batches[-1]))]) == fingerprint(batches[-1])
-    assert fingerprint(app.exact) == fingerprint(app.root.state)
+    assert fingerprint(app.exact) == fingerprint(app.state)
     return app
 
 

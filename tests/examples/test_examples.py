@@ -90,6 +90,18 @@ def test_works_are_attached_and_removed_while_the_app_runs(run_example):
     assert searches == "searches: ['root.searches.0', 'root.searches.1', 'root.searches.3']"
 
 
+def test_a_dag_is_made_and_run_each_time_a_schedule_fires(run_example):
+    ran = run_example("scheduled_dag")
+    assert (ran.code, ran.err) == (0, STARTED)
+    *dags, last = ran.lines
+    assert sorted(dags) == [
+        "root.dags.0: the mean of 10 readings is 2.5",
+        "root.dags.1: the mean of 10 readings is 12.5",
+        "root.dags.2: the mean of 10 readings is 22.5",
+    ]
+    assert last == "3 DAGs are done."
+
+
 def test_an_app_goes_on_after_works_have_failed(run_example):
     ran = run_example("error_handling")
     assert (ran.code, ran.err) == (0, STARTED)

@@ -180,7 +180,7 @@ def test_every_delta_is_in_deepdiffs_form_and_deepdiff_can_apply_them_all():
                 self.stop()
 
     app = L.LightningApp(Flow())
-    state = app.root.state
+    state = app.state
     deltas = []
     app.add_delta_listener(deltas.append)
     app.run()
@@ -189,7 +189,7 @@ def test_every_delta_is_in_deepdiffs_form_and_deepdiff_can_apply_them_all():
     }
     for delta in deltas:
         state += Delta(delta, raise_errors=True)
-    assert state == app.root.state
+    assert state == app.state
 
 
 def test_a_flow_that_writes_nothing_is_run_at_the_idle_interval():

@@ -108,9 +108,9 @@ def test_revisions_are_contiguous_and_bookmarks_prove_the_state():
 def test_a_repeated_call_id_is_executed_once():
     async def check():
         async with serving(Counter()) as (_, handle, channel):
-            assert await channel.run("7", "run:7", (5,), {}, {}) is False
-            assert await channel.run("7", "run:7", (5,), {}, {}) is True
-            assert await channel.run("8", "run:8", (1,), {}, {}) is False
+            assert (await channel.run("7", "run:7", (5,), {}, {})).already_known is False
+            assert (await channel.run("7", "run:7", (5,), {}, {})).already_known is True
+            assert (await channel.run("8", "run:8", (1,), {}, {})).already_known is False
             follower = Follower(channel, handle)
             await follower.follow_until(lambda f: "run:8" in f.document["calls"] and f.counter >= 6 and succeeded(f))
             assert follower.counter == 6

@@ -60,7 +60,9 @@ def test_a_root_may_inherit_its_run():
     LightningApp(Inheriting())
 
 
-@pytest.mark.parametrize("root", [None, 5, "app.py", object(), Flow, List()], ids=repr)
+@pytest.mark.parametrize(
+    "root", [None, 5, "app.py", object(), Flow, List()], ids=["None", "int", "str", "object", "class", "structure"]
+)
 def test_a_root_that_is_no_component_is_refused(root):
     with pytest.raises(ConfigurationError, match="root of an app"):
         LightningApp(root)

@@ -18,8 +18,8 @@ from lightning_grpc.errors import (
     NotInitializedError,
     UndeclaredAttributeError,
     WorkFailedError,
-    render_keys,
 )
+from lightning_grpc.keys import render_keys
 
 ALSO = {
     "NotInitializedError": AttributeError,
@@ -30,9 +30,13 @@ ALSO = {
     "MissingRunError": TypeError,
     "InvalidReturnError": RuntimeError,
     "NotTransferableError": TypeError,
+    "ScheduleError": ValueError,
     "ConfigurationError": ValueError,
     "WorkFailedError": RuntimeError,
     "FlowFailedError": RuntimeError,
+    "UpdateRefusedError": ValueError,
+    "UpdateConflictError": ValueError,
+    "NoAnswerError": TimeoutError,
     "TransportError": ConnectionError,
     "RuntimeStartError": RuntimeError,
     "ProtocolError": RuntimeError,

@@ -54,7 +54,11 @@ def test_public_attributes_set_in_init_are_state_and_private_ones_are_not(Compon
 
 
 @both
-@pytest.mark.parametrize("value", [object(), {1}, b"x", lambda: None, threading.Lock(), [object()]], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    [object(), {1}, b"x", lambda: None, threading.Lock(), [object()]],
+    ids=["object", "set", "bytes", "function", "lock", "objects"],
+)
 def test_a_private_attribute_may_hold_anything_at_any_time(Component, value):
     component = Component(_early=value)
     component._private = value
@@ -357,13 +361,14 @@ def test_the_watcher_of_an_idle_component_is_called_after_the_write(Component):
 
     def watch(watched):
         seen.append((watched, watched.x, len(watched.items)))
-        watched.__dict__["_idle"] = False
+        watched._disarm()
 
-    component.__dict__.update(_watcher=watch, _idle=True)
+    component.__dict__["_watcher"] = watch
+    component._arm()
     component.x = 1
     component.x = 2
     assert seen == [(component, 1, 0)]
-    component.__dict__["_idle"] = True
+    component._arm()
     component.items = [1]
     assert seen[1:] == [(component, 2, 1)]
 
@@ -372,7 +377,8 @@ def test_the_watcher_of_an_idle_component_is_called_after_the_write(Component):
 def test_a_refused_write_does_not_wake_the_watcher(Component):
     component = Component()
     calls = []
-    component.__dict__.update(_watcher=calls.append, _idle=True)
+    component.__dict__["_watcher"] = calls.append
+    component._arm()
     with pytest.raises(AttributeError):
         component.x = {1}
     assert calls == []

@@ -162,7 +162,7 @@ def test_an_item_of_a_list_cannot_be_replaced_or_inserted():
     assert len(root.items) == 1
 
 
-@pytest.mark.parametrize("value", [1, "x", None, [1], object()], ids=repr)
+@pytest.mark.parametrize("value", [1, "x", None, [1], object()], ids=["int", "str", "None", "list", "object"])
 def test_a_structure_holds_components_and_nothing_else(value):
     items, table = List(), Dict()
     with pytest.raises(ChildError, match="holds components"):

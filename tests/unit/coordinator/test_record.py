@@ -64,6 +64,36 @@ def test_calls_are_counted_by_work_and_arguments():
     assert not ledger.may_return("root.a", "run:2")
 
 
+def test_a_call_that_is_settled_counts_neither_as_made_nor_as_finished():
+    ledger = PassLedger()
+    for _ in range(2):
+        ledger.finished("root.a", "run:1")
+    assert ledger.may_return("root.a", "run:1")
+    mark = ledger.mark
+    assert ledger.may_return("root.a", "run:1")
+    ledger.settle(mark)
+    ledger.settle(mark)
+    ledger.restarted()
+    assert ledger.may_return("root.a", "run:1")
+    assert not ledger.may_return("root.a", "run:1")
+
+
+def test_a_pass_with_calls_that_were_settled_is_a_reason_for_another():
+    ledger = PassLedger()
+    ledger.finished("root.a", "run:1")
+    ledger.may_return("root.a", "run:1")
+    ledger.settle(0)
+    assert (ledger.completed(), ledger.completed()) == (True, False)
+
+
+def test_a_call_that_was_settled_though_it_had_not_returned_does_no_harm():
+    ledger = PassLedger()
+    ledger.may_return("root.a", "run:1")
+    ledger.settle(0)
+    ledger.finished("root.a", "run:1")
+    assert ledger.may_return("root.a", "run:1")
+
+
 def test_the_journal_keeps_deltas_apart_and_gives_them_out_once():
     journal = Journal()
     journal.add([Set(("vars", "n"), 1)], ("works", "w"))

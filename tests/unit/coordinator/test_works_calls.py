@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tick_harness import App, Flow, Root, Work, app_of, calls
 
-from lightning_grpc.components.calls import LATEST
+from lightning_grpc.components.calls import LATEST, advanced, requested
 from lightning_grpc.coordinator.events import (
     RunWork,
     StartWork,
@@ -13,7 +13,7 @@ from lightning_grpc.coordinator.events import (
 from lightning_grpc.errors import (
     InvalidValueError,
 )
-from lightning_grpc.state.values import same
+from lightning_grpc.state.values import copy, same
 
 # Starting.
 
@@ -310,3 +310,28 @@ def test_a_removed_work_cannot_be_used_and_says_so():
     for use in (gone.run, gone.start, gone.stop):
         with pytest.raises(RuntimeError, match="was removed from the app"):
             use()
+
+
+# A Work that others call, too, and that leaves out what is long over.
+
+
+@pytest.mark.parametrize("anew", [False, True], ids=["by a delta", "by a snapshot"])
+def test_a_cached_call_stays_done_when_the_work_has_left_out_its_entry(anew):
+    app, work, process = app_of(calls((1,)), n=0)
+    app.work_off()
+    (order,) = app.runs_ordered
+    document = copy(process.document)
+    other = advanced(requested("run", "7", 1.0, caller="somebody else"), process.status("running"))
+    del document["calls"][order.call_hash]
+    document["calls"].update({"run:other": other, LATEST: "run:other"})
+    if anew:
+        process.document = document
+        process.revision += 1
+        process.tell_frames(process.snapshot())
+    else:
+        process.publish(document)
+    app.root.n += 1
+    app.work_off()
+    assert app.runs_ordered == [order]
+    assert work._calls[order.call_hash]["successes"] == 1
+    assert work._calls["run:other"]["caller"] == "somebody else"

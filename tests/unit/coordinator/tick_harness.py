@@ -9,6 +9,8 @@ from lightning_grpc.components.flow import LightningFlow
 from lightning_grpc.components.status import make_status
 from lightning_grpc.components.work import LightningWork
 from lightning_grpc.coordinator.events import (
+    AttachWork,
+    DropRun,
     FramesReceived,
     ResyncWork,
     RunRefused,
@@ -103,13 +105,17 @@ class App:
         self.packages.append({"vars": work._vars(), "calls": copy(work._calls)})
         return b"%d" % (len(self.packages) - 1)
 
+    def make_process(self, command):
+        """What stands for the process that a command asks for."""
+        return Process(self, command, copy(self.packages[int(command.package)]))
+
     def step(self):
         """Carry out the tick's commands and take its changes."""
         self.tick.now += 1.0
         for command in self.tick.take_commands():
             self.commands.append(command)
-            if isinstance(command, StartWork):
-                process = Process(self, command, copy(self.packages[int(command.package)]))
+            if isinstance(command, StartWork | AttachWork):
+                process = self.make_process(command)
                 self.processes[command.work] = process
                 self.all_processes.append(process)
                 continue
@@ -118,6 +124,8 @@ class App:
                 process.orders.append(command)
             elif isinstance(command, StopWork):
                 process.stop = command
+            elif isinstance(command, DropRun):
+                process.drop(command)
         deltas = self.tick.take_changes()
         self.told += deltas
         self.changes = [change for delta in deltas for change in delta]
@@ -139,7 +147,7 @@ class App:
             self.root.run()
         except FlowSuspended:
             suspended = True
-        self.tick.end_run(suspended=suspended)
+        self.tick.end_run(completed=not suspended)
         self.step()
         return suspended
 

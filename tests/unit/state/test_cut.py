@@ -556,3 +556,29 @@ def test_what_was_assigned_may_be_no_container_any_more():
     assert cutter.document["vars"] == {"a": 5, "b": "x"}
     live["b"] = 6
     assert cutter.cut() == [Set(("vars", "b"), 6)]
+
+
+def test_an_equal_item_of_another_type_far_from_an_append_is_reported_by_the_next_exact_cut():
+    cutter, live = cutter_of(items=list(range(10_000)))
+    live["items"][1] = True
+    live["items"].append(4)
+    assert cutter.cut() == [Splice(("vars", "items"), 10_000, 0, [4])]
+    assert cutter.document["vars"]["items"][1] is not True
+    assert cutter.cut(exact=True) == [Set(("vars", "items", 1), True)]
+    assert same(cutter.document["vars"]["items"], live["items"])
+
+
+def test_one_nan_in_place_of_another_is_no_change_and_is_looked_at_closely_only_once():
+    cutter, live = cutter_of(items=[1.0, math.nan, 2.0])
+    live["items"][1] = float("nan")
+    assert cutter.cut() == []
+    assert cutter.document["vars"]["items"][1] is live["items"][1]
+
+
+def test_what_was_reported_of_a_list_does_not_change_when_the_list_does():
+    cutter, live = cutter_of(items=0)
+    live["items"] = [1, 2]
+    reported = cutter.cut()
+    live["items"].append(3)
+    cutter.cut()
+    assert reported == [Set(("vars", "items"), [1, 2])]

@@ -115,3 +115,12 @@ def test_an_entry_that_has_not_changed_is_not_hashed_again(monkeypatch):
     followed.value()
     followed.value()
     assert hashed == ["a"]
+
+
+@pytest.mark.parametrize(
+    "items", [[0.0, -0.0, 1.5] * 5, [float("inf"), -float("inf")] * 6, [math.nan, 2.0] * 6, [1, 2, 0.5, 3, -1.0] * 3]
+)
+def test_long_series_of_floats_are_written_like_short_ones(items):
+    one_by_one = b"".join(map(canonical, items))
+    assert canonical(items) == b"l%d:" % len(items) + one_by_one
+    assert canonical(tuple(items)) == b"u%d:" % len(items) + one_by_one

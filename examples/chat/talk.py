@@ -1,0 +1,35 @@
+"""Takes part in the chat: says what you type, and shows what the others say. Ends after "Bye."."""
+
+import sys
+import threading
+
+import lightning_grpc as L
+
+
+def listen(me):
+    """Print what the others say, from now on."""
+    shown = None
+    with L.AppClient() as app:
+        for change in app.watch():
+            conversation = change.state["vars"]["conversation"]
+            for name, text in conversation[len(conversation) if shown is None else shown :]:
+                if name != me:
+                    print(f"{name}: {text}", flush=True)
+            shown = len(conversation)
+
+
+def talk(me):
+    """Say what is typed, line by line."""
+    with L.AppClient() as app:
+        lines = app.state["structures"]["desks"]["flows"][me]["vars"]["lines"]
+        for text in map(str.strip, sys.stdin):
+            lines.append(text)
+            app.update(f"root.desks.{me}.lines", lines)
+            if text == "Bye.":
+                return
+
+
+if __name__ == "__main__":
+    name = sys.argv[1]
+    threading.Thread(target=listen, args=(name,), daemon=True).start()
+    talk(name)

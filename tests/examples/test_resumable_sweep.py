@@ -1,0 +1,63 @@
+"""The sweep is killed and resumed, and finds what it finds when it is left alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from example_runs import DEADLINE_S, ROOT
+
+
+@pytest.fixture
+def sweep(example, tmp_path):
+    """Return what makes a run of the sweep with a checkpoint, which has not begun."""
+
+    def make():
+        made = example("resumable_sweep")
+        made.command += ["--checkpoint-dir", str(tmp_path / "sweep"), "--resume"]
+        return made
+
+    return make
+
+
+def start(example):
+    return subprocess.Popen(
+        example.command, cwd=ROOT, env=example.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+
+
+def trials_of(lines):
+    return [line for line in lines if line.startswith("rate")]
+
+
+def test_a_sweep_that_is_killed_and_resumed_finds_the_same(run_example, sweep, tmp_path):
+    whole = run_example("resumable_sweep")
+    assert whole.code == 0
+    assert len(trials_of(whole.lines)) == 12
+    assert whole.lines[-1] == "The best of 12 trials is rate 0.5, momentum 0.9."
+    seen = []
+    for _ in range(2):
+        process = start(sweep())
+        trials = len(trials_of(seen)) + 2
+        while len(trials_of(seen)) < trials and (line := process.stdout.readline()):
+            seen.append(line.rstrip())
+        process.kill()
+        seen += process.communicate(timeout=DEADLINE_S)[0].splitlines()
+    last = sweep().run()
+    assert last.code == 0
+    assert last.lines[-1] == whole.lines[-1]
+    printed = trials_of([*seen, *last.lines])
+    assert list(dict.fromkeys(printed)) == trials_of(whole.lines)  # one may be said twice, but in its order
+    assert len(printed) <= 14
+    state = [sys.executable, "-m", "lightning_grpc", "state"]
+    losses = json.loads(
+        subprocess.run(
+            [*state, "--checkpoint", str(tmp_path / "sweep"), "--json", "root.losses"],
+            capture_output=True,
+            check=True,
+            timeout=DEADLINE_S,
+        ).stdout
+    )
+    assert [f"{name}: loss {loss:.4f}" for name, loss in losses.items()] == trials_of(whole.lines)

@@ -1,0 +1,62 @@
+"""A Work that is no process of this package: a gRPC server that introduces itself and keeps a document, as told."""
+
+from __future__ import annotations
+
+import queue
+from concurrent import futures
+
+import grpc
+
+from lightning_grpc.wire import codec
+from lightning_grpc.wire.options import SERVER_OPTIONS
+from lightning_grpc.wire.protocol import WORK_SERVICE, work_pb
+
+
+class ForeignWork:
+    """Serves one document that never changes.
+
+    Attributes:
+        address: Where.
+    """
+
+    def __init__(self, variables, *, major=1, class_name="Foreign"):
+        self._document = {"vars": variables, "calls": {"latest_call_hash": None}}
+        self._major = major
+        self._class_name = class_name
+        self._streams = []
+        self._server = grpc.server(futures.ThreadPoolExecutor(8, "foreign"), options=SERVER_OPTIONS)
+        methods = {
+            "Describe": grpc.unary_unary_rpc_method_handler(
+                self._describe, work_pb.DescribeRequest.FromString, work_pb.DescribeResponse.SerializeToString
+            ),
+            "StateDelta": grpc.unary_stream_rpc_method_handler(
+                self._stream, work_pb.StateDeltaRequest.FromString, bytes
+            ),
+        }
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(WORK_SERVICE, methods),))
+        self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+
+    def _describe(self, request, context):
+        return work_pb.DescribeResponse(
+            name="foreign",
+            class_name=self._class_name,
+            epoch=7,
+            protocol_version=work_pb.ProtocolVersion(major=self._major, minor=3),
+            attributes=[work_pb.Attribute(name=name, type="int") for name in self._document["vars"]],
+            revision=1,
+        )
+
+    def _stream(self, request, context):
+        yield codec.frame_snapshot(7, 1, self._document)
+        frames = queue.SimpleQueue()
+        self._streams.append(frames)
+        frames.get()
+
+    def __enter__(self):
+        self._server.start()
+        return self
+
+    def __exit__(self, *_):
+        for frames in self._streams:
+            frames.put(None)
+        self._server.stop(None).wait()
