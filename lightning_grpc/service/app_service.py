@@ -70,7 +70,6 @@ class AppService:
         server = self._server = Server([servicer.handlers()], [APP_SERVICE], token)
         self._streams = servicer.streams
         addresses = [server.listen(f"unix:{registration.socket}")]
-        registration.protect_socket()
         if self._address is not None:
             try:
                 addresses.append(server.listen(self._address))

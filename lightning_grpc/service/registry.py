@@ -175,10 +175,6 @@ class Registration:
         """The path of the socket to listen on."""
         return os.path.join(self.directory, "s")
 
-    def protect_socket(self) -> None:
-        """Let nobody else use the socket, now that it is there."""
-        Path(self.socket).chmod(0o600)
-
     def announce(self, *, addresses: Sequence[str] | None = None, http: str | None = None) -> None:
         """Tell clients where the app answers; what is None stays as it was told before."""
         self._addresses = self._addresses if addresses is None else tuple(addresses)

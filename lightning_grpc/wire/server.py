@@ -19,7 +19,7 @@ from lightning_grpc.wire.open_files import connection_limit, open_files
 from lightning_grpc.wire.options import MAX_STREAMS, SERVER_OPTIONS
 from lightning_grpc.wire.reflection import add_reflection
 from lightning_grpc.wire.tracing import server_interceptors
-from lightning_grpc.wire.unix_sockets import taking_socket
+from lightning_grpc.wire.unix_sockets import UnixSocket, socket_path
 
 
 class Server:
@@ -55,6 +55,7 @@ class Server:
         if max_streams is not None:
             bounds.append(("grpc.max_concurrent_streams", max_streams))
         options = [*SERVER_OPTIONS, *bounds, *(ADMIN_OPTIONS if admin else [])]
+        self._sockets: list[UnixSocket] = []
         self._server = grpc.aio.server(options=options, interceptors=interceptors)
         self._server.add_generic_rpc_handlers(tuple(handlers))
         self._health = HealthServicer()
@@ -75,16 +76,23 @@ class Server:
         Raises:
             ConfigurationError: The address cannot be listened on.
         """
+        path = socket_path(address)
         try:
-            with taking_socket(address):
-                if tls is None:
-                    port = self._server.add_insecure_port(address)
-                else:
-                    port = self._server.add_secure_port(address, tls.load())
+            if path:
+                socket = UnixSocket(path)
+                self._sockets.append(socket)
+                port = socket.listen(lambda made: self._take(made, tls))
+            else:
+                port = self._take(address, tls)
         except RuntimeError as error:
             hint = "" if address.startswith("unix") else " Is it in use? Try port 0."
             raise ConfigurationError(f"cannot listen on {address}: {str(error).rstrip('.')}.{hint}") from None
         return address if address.startswith("unix") else f"{address.rpartition(':')[0]}:{port}"
+
+    def _take(self, address: str, tls: ServerTls | None) -> int:
+        if tls is None:
+            return self._server.add_insecure_port(address)
+        return self._server.add_secure_port(address, tls.load())
 
     async def begin(self) -> None:
         """Begin to serve."""
@@ -105,6 +113,8 @@ class Server:
         """Refuse new calls, give open ones `grace_s` seconds, and end."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace_s)
+        for socket in self._sockets:
+            socket.remove()
 
     async def _set_health(self, status: int) -> None:
         for service in ("", *self._services):

@@ -6,7 +6,8 @@ import contextlib
 import os
 import socket
 import stat
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from lightning_grpc.errors import ConfigurationError
@@ -14,6 +15,9 @@ from lightning_grpc.errors import ConfigurationError
 LONGEST_PATH = 107
 """Bytes that the path of a socket may have."""
 _CONNECT_S = 2.0
+_FOLDER_PREFIX = "."
+_FILE = "s"
+_LONGEST_FOLDER = LONGEST_PATH - len(f"/{_FOLDER_PREFIX}xxxxxxxx/{_FILE}")
 
 
 def socket_path(address: str) -> str:
@@ -29,34 +33,66 @@ def socket_path(address: str) -> str:
     return path.removeprefix("//") if path.startswith("///") else path
 
 
-@contextlib.contextmanager
-def taking_socket(address: str) -> Iterator[None]:
-    """Make way for a socket that is made inside of the block, which only its user can open then.
+class UnixSocket:
+    """A socket's file that only its user can open, from the first moment, and that is not taken from a living server.
 
-    A file that a dead server has left behind is removed. gRPC by itself would take the file of a living one, too.
+    gRPC makes the file with the mode that the process' umask gives, and a umask is of all threads. So the socket is
+    made in a folder that only its user can enter, and has its own name once its mode is right. Clients that wait for
+    the file find a server that listens.
 
     Args:
-        address: As gRPC writes it; nothing is done unless it has a file.
+        path: Where clients reach it. A file that a dead server has left behind there is replaced.
 
     Raises:
         ConfigurationError: The file is of a living server, or is no socket, or cannot be made.
     """
-    path = socket_path(address)
-    if not path:
-        yield
-        return
-    _make_way(path)
-    before = os.umask(0o177)
-    try:
-        yield
-    finally:
-        os.umask(before)
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file = (0, 0)
+        _make_way(path)
+
+    def listen(self, bind: Callable[[str], int]) -> int:
+        """Make the socket.
+
+        Args:
+            bind: Listens on the address that it is given, as gRPC does.
+
+        Returns:
+            What `bind` returned.
+
+        Raises:
+            ConfigurationError: Another server was quicker.
+        """
+        above = os.path.dirname(os.path.abspath(self._path))
+        try:
+            with tempfile.TemporaryDirectory(prefix=_FOLDER_PREFIX, dir=above) as folder:
+                made = os.path.join(folder, _FILE)
+                returned = bind(f"unix:{made}")
+                Path(made).chmod(0o600)
+                os.link(made, self._path)
+                self._file = _identity(self._path)
+        except FileExistsError:
+            raise ConfigurationError(_taken(self._path)) from None
+        except OSError as error:
+            raise ConfigurationError(f"cannot make a socket in {above}: {error}") from None
+        return returned
+
+    def remove(self) -> None:
+        """Remove the file, unless it is another server's by now."""
+        with contextlib.suppress(OSError):
+            if _identity(self._path) == self._file:
+                Path(self._path).unlink()
 
 
 def _make_way(path: str) -> None:
     folder = os.path.dirname(os.path.abspath(path))
     if len(os.fsencode(path)) > LONGEST_PATH:
         raise ConfigurationError(f"{path}: the path of a socket may have {LONGEST_PATH} bytes; choose a shorter one")
+    if len(os.fsencode(folder)) > _LONGEST_FOLDER:
+        raise ConfigurationError(
+            f"{path}: the folder of a socket may have {_LONGEST_FOLDER} bytes; choose a shorter one"
+        )
     if not os.path.isdir(folder):
         raise ConfigurationError(f"{path}: the folder {folder} does not exist; make it first")
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -68,7 +104,7 @@ def _make_way(path: str) -> None:
     if not stat.S_ISSOCK(kind):
         raise ConfigurationError(f"{path} is there already, and is no socket; choose another path, or remove it")
     if _is_answered(path):
-        raise ConfigurationError(f"another server listens on {path}; end it first, or choose another path")
+        raise ConfigurationError(_taken(path))
     Path(path).unlink(missing_ok=True)
 
 
@@ -83,3 +119,12 @@ def _is_answered(path: str) -> bool:
         except OSError:  # it does not let us in, or does not get round to it: somebody is there
             return True
     return True
+
+
+def _taken(path: str) -> str:
+    return f"another server listens on {path}; end it first, or choose another path"
+
+
+def _identity(path: str) -> tuple[int, int]:
+    found = os.lstat(path)
+    return found.st_dev, found.st_ino
