@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from lightning_grpc.version import __version__
+
 if TYPE_CHECKING:
     from lightning_grpc.app import LightningApp
     from lightning_grpc.components.compute import BuildConfig, CloudCompute
@@ -14,8 +16,6 @@ if TYPE_CHECKING:
     from lightning_grpc.standalone.serving import serve
     from lightning_grpc.standalone.work_client import WorkClient
     from lightning_grpc.wiring import LightningFlow, LightningWork, RemoteWork
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "AppClient": "lightning_grpc.service.app_client",

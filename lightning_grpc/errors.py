@@ -34,13 +34,8 @@
      |    +-- InvalidRequestError       who calls a Work  (ValueError)
      +-- InvariantError             us: a bug in this package  (RuntimeError)
 
-    FlowSignal (BaseException)      not errors: how a Flow's ``run`` is left early
-     +-- FlowSuspended                  a blocking Work has not finished
-     +-- ExitAppException               ``stop()``
-     +-- LightningFlowException         ``fail()``
-
 An error holds facts as attributes and renders them in ``__str__``. Where users of Lightning Apps
-catch a builtin, the error is also that builtin.
+catch a builtin, the error is also that builtin. How a Flow's ``run`` is left early: `lightning_grpc.signals`.
 """
 
 from __future__ import annotations
@@ -351,10 +346,12 @@ class TransportError(LightningGrpcError, ConnectionError):
 
     Attributes:
         retry_after_s: When another try may be worth it, as far as the peer has said so.
+        is_lasting: Whether waiting cannot help, because the two sides do not agree on TLS, or no gRPC server is there.
     """
 
     retry_after_s = 0.0
     is_refusal = False
+    is_lasting = False
 
 
 class RuntimeStartError(LightningGrpcError, RuntimeError):
@@ -381,19 +378,3 @@ class InvariantError(LightningGrpcError, RuntimeError):
 
     def __str__(self) -> str:
         return f"{super().__str__()} (this is a bug in lightning_grpc, please report it)"
-
-
-class FlowSignal(BaseException):
-    """Leaves a Flow's ``run`` early; not an ``Exception``, so that user code does not swallow it."""
-
-
-class FlowSuspended(FlowSignal):
-    """A blocking Work was called and has not finished; the run starts again when it has."""
-
-
-class ExitAppException(FlowSignal):
-    """A Flow called ``stop()``: the app ends well."""
-
-
-class LightningFlowException(FlowSignal):
-    """A Flow called ``fail()``: the app ends as failed."""

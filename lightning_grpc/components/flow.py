@@ -19,7 +19,8 @@ from lightning_grpc.components.structures import (
     works_below,
 )
 from lightning_grpc.components.work import LightningWork
-from lightning_grpc.errors import ChildError, ExitAppException, LightningFlowException, NotInitializedError
+from lightning_grpc.errors import ChildError, NotInitializedError
+from lightning_grpc.signals import ExitAppException, LightningFlowException
 
 
 class LightningFlow(Scheduling, Iterating):

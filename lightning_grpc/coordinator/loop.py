@@ -26,14 +26,9 @@ from lightning_grpc.coordinator.requests import Requests, told
 from lightning_grpc.coordinator.supervisor import Guest, Supervisor
 from lightning_grpc.coordinator.tick import Tick
 from lightning_grpc.coordinator.watchdog import Watchdog
-from lightning_grpc.errors import (
-    AppEndedError,
-    ExitAppException,
-    FlowFailedError,
-    FlowSuspended,
-    LightningFlowException,
-)
+from lightning_grpc.errors import AppEndedError, FlowFailedError
 from lightning_grpc.runtimes.base import Runtime
+from lightning_grpc.signals import ExitAppException, FlowSuspended, LightningFlowException
 from lightning_grpc.state.delta import Change
 from lightning_grpc.state.values import Document
 from lightning_grpc.wire.stream import StateStream

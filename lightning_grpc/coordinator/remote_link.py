@@ -115,6 +115,8 @@ class RemoteLink(Link):
         try:
             introduction = await ask_introduction(self._channel, _DESCRIBE_DEADLINE_S)
         except TransportError as error:
+            if error.is_lasting and not self._epoch:
+                raise
             self._trouble = str(error)
             _log.debug("%s: not there: %s", self.work, error)
             return False

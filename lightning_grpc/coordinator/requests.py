@@ -10,14 +10,8 @@ from typing import Any
 
 from lightning_grpc.coordinator.events import Asked
 from lightning_grpc.coordinator.inbox import Inbox
-from lightning_grpc.errors import (
-    AppEndedError,
-    BusyError,
-    FlowFailedError,
-    FlowSuspended,
-    LightningFlowException,
-    RequestSuspendedError,
-)
+from lightning_grpc.errors import AppEndedError, BusyError, FlowFailedError, RequestSuspendedError
+from lightning_grpc.signals import FlowSuspended, LightningFlowException
 
 MAX_WAITING = 256
 """Requests that may wait for the Flow's thread; more are refused."""

@@ -49,12 +49,12 @@ from lightning_grpc.coordinator.services import Services
 from lightning_grpc.coordinator.updates import Updates
 from lightning_grpc.errors import (
     ConfigurationError,
-    FlowSuspended,
     InvalidValueError,
     ProtocolError,
     RuntimeStartError,
     WorkFailedError,
 )
+from lightning_grpc.signals import FlowSuspended
 from lightning_grpc.state.subscription import Delta, Frame, Snapshot
 from lightning_grpc.state.values import Path, copy
 

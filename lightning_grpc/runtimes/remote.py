@@ -66,7 +66,7 @@ def introduce(attachment: Attachment, deadline_s: float) -> Introduction:
         deadline_s: How long this may take, in seconds.
 
     Raises:
-        TransportError: Nothing has answered in time.
+        TransportError: Nothing has answered in time, or will.
         ConfigurationError: As `connect` and `ask_introduction`; and `ProtocolError`.
 
     Threads: Any but that of the clients' loop.
@@ -85,6 +85,8 @@ async def _introduce(attachment: Attachment, deadline_s: float) -> Introduction:
             except TimeoutError:
                 break
             except TransportError as error:
+                if error.is_lasting:
+                    raise
                 trouble = str(error)
             await asyncio.sleep(min(_PAUSE_S, max(0.0, until_s - time.monotonic())))
     finally:

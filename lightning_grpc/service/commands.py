@@ -15,13 +15,13 @@ from lightning_grpc.errors import (
     CommandArgumentError,
     CommandDefinitionError,
     CommandFailedError,
-    FlowSignal,
     InvalidValueError,
     LightningGrpcError,
     UnknownCommandError,
 )
 from lightning_grpc.service.client_command import ClientCommand, source_of
 from lightning_grpc.service.parameters import Parameter, ParameterDescription, as_json_like, read_all
+from lightning_grpc.signals import FlowSignal
 from lightning_grpc.state.values import Value, copy, validate
 
 __all__ = ["BUILT_IN_NAMES", "CommandDescription", "Commands", "ParameterDescription", "canonical", "usage"]

@@ -14,12 +14,13 @@ from lightning_grpc.components.status import WorkStageStatus
 from lightning_grpc.coordinator.loop import Coordinator
 from lightning_grpc.coordinator.metrics import Metrics
 from lightning_grpc.coordinator.record import WorkRecord
-from lightning_grpc.errors import AppEndedError, BusyError, ExitAppException, UnknownWorkError, UpdateConflictError
+from lightning_grpc.errors import AppEndedError, BusyError, UnknownWorkError, UpdateConflictError
 from lightning_grpc.service.commands import CommandDescription, Commands
 from lightning_grpc.service.descriptions import AppDescription, AppMetrics, WorkDescription
 from lightning_grpc.service.logs import ROOT, AppLogs, Batch, Source
 from lightning_grpc.service.updates import carry_out, plan
 from lightning_grpc.service.usage import UsageMeter
+from lightning_grpc.signals import ExitAppException
 from lightning_grpc.state.delta import Change
 from lightning_grpc.state.values import Document, Value
 from lightning_grpc.wire.codec import chunked, frame_snapshot

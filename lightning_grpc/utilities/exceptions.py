@@ -2,11 +2,8 @@
 
 from lightning_grpc.errors import ChildError as LightningWorkException
 from lightning_grpc.errors import ConfigurationError as MisconfigurationException
-from lightning_grpc.errors import (
-    ExitAppException,
-    LightningFlowException,
-)
-from lightning_grpc.errors import FlowSuspended as CacheMissException
+from lightning_grpc.signals import ExitAppException, LightningFlowException
+from lightning_grpc.signals import FlowSuspended as CacheMissException
 
 __all__ = [
     "CacheMissException",

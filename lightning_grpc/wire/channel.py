@@ -15,7 +15,7 @@ from lightning_grpc.wire.addresses import is_local
 from lightning_grpc.wire.auth import credentials
 from lightning_grpc.wire.codec import FrameReader
 from lightning_grpc.wire.credentials import ClientTls
-from lightning_grpc.wire.diagnosis import diagnose, is_failed_connection
+from lightning_grpc.wire.diagnosis import Explanation, diagnose, is_failed_connection
 from lightning_grpc.wire.options import CHANNEL_OPTIONS
 from lightning_grpc.wire.protocol import PROTOCOL_MAJOR, PROTOCOL_MINOR
 from lightning_grpc.wire.status import to_error
@@ -32,17 +32,17 @@ class _Explanations:
         self._address = address
         self._tls = tls
         self._lock = asyncio.Lock()
-        self._last = ("", "")
+        self._details, self._last = "", Explanation("")
         self._until_s = 0.0
 
-    async def of(self, details: str) -> str:
-        """Return the explanation for what gRPC says; empty if there is none."""
+    async def of(self, details: str) -> Explanation:
+        """Return the explanation for what gRPC says."""
         async with self._lock:
             now_s = asyncio.get_running_loop().time()
-            if details != self._last[0] or now_s >= self._until_s:
-                self._last = (details, await diagnose(self._address, self._tls, details))
+            if details != self._details or now_s >= self._until_s:
+                self._details, self._last = details, await diagnose(self._address, self._tls, details)
                 self._until_s = asyncio.get_running_loop().time() + _EXPLAINED_FOR_S
-            return self._last[1]
+            return self._last
 
 
 class PeerChannel:
@@ -112,8 +112,10 @@ class PeerChannel:
         details = error.details() or ""
         if error.code() is grpc.StatusCode.UNAVAILABLE and is_failed_connection(details):
             explanation = await self._explained.of(details)
-            if explanation:
-                return TransportError(f"{self._name}: {explanation} ({error.code().name})")
+            if explanation.words:
+                explained = TransportError(f"{self._name}: {explanation.words} ({error.code().name})")
+                explained.is_lasting = explanation.is_lasting
+                return explained
         return self._error(error)
 
     def _check_version(self, version: Any) -> None:

@@ -38,31 +38,46 @@ def is_failed_connection(details: str) -> bool:
     return details.startswith("failed to connect") or _is_unresolved(details)
 
 
-async def diagnose(target: str, tls: ClientTls | None, details: str) -> str:
+@dataclass(frozen=True)
+class Explanation:
+    """Why there was no connection.
+
+    Attributes:
+        words: What is wrong and what to do, without a full stop at its end; empty if nothing was found to be wrong, as
+            when the server has come back meanwhile.
+        is_lasting: Whether somebody has to change something; if not, waiting may help.
+    """
+
+    words: str
+    is_lasting: bool = False
+
+
+_NOTHING = Explanation("")
+
+
+async def diagnose(target: str, tls: ClientTls | None, details: str) -> Explanation:
     """Find out why there was no connection, within `DEADLINE_S`.
 
     Args:
         target: What the client was to connect to, as gRPC writes it.
         tls: How it tried to; None for plain text.
         details: gRPC's text, which has the address that was tried last.
-
-    Returns:
-        What is wrong and what to do, without a full stop at its end; empty if nothing was found to be wrong, as when
-        the server has come back meanwhile.
     """
     if _is_unresolved(details):
-        return f"the host of {target} is not known; check the name, and that this machine can resolve it"
+        return Explanation(f"the host of {target} is not known; check the name, and that this machine can resolve it")
     endpoint = _endpoint(details)
     if endpoint is None:
-        return ""
+        return _NOTHING
     probe = _Probe(endpoint, target, tls)
     try:
         async with asyncio.timeout(DEADLINE_S):
             return await (probe.plain() if tls is None else probe.secured(tls))
     except TimeoutError:
-        return probe.silence
-    except OSError as error:  # the server hangs up in a way that says nothing
-        return "" if isinstance(error, ConnectionError) else f"{target} cannot be reached: {error.strerror or error}"
+        return Explanation(probe.silence)
+    except ConnectionError:  # the server hangs up in a way that says nothing
+        return _NOTHING
+    except OSError as error:
+        return Explanation(f"{target} cannot be reached: {error.strerror or error}")
 
 
 @dataclass(frozen=True)
@@ -88,51 +103,53 @@ class _Probe:
         self._host = (tls.server_name if tls else "") or _host(target)
         self.silence = f"{target} does not answer: its machine is down, or a firewall is in between"
 
-    async def plain(self) -> str:
+    async def plain(self) -> Explanation:
         """Return what is wrong with a connection in plain text."""
         try:
             heard = await self._greet(None)
             if not heard or heard[0] == 0x15 or heard[:1] == b"\x16":  # hung up, or a record of TLS
                 return await self._what_hung_up()
         except _NobodyError as refused:
-            return str(refused)
+            return Explanation(str(refused))
         if _is_grpc(heard):
-            return ""
+            return _NOTHING
         if heard.startswith(b"HTTP/1"):
-            return f"{self._target} speaks HTTP/1, and is no gRPC server; check the port"
-        return f"what answers at {self._target} is no gRPC server; check the port"
+            return _lasting(f"{self._target} speaks HTTP/1, and is no gRPC server; check the port")
+        return _lasting(f"what answers at {self._target} is no gRPC server; check the port")
 
-    async def _what_hung_up(self) -> str:
+    async def _what_hung_up(self) -> Explanation:
         try:
             async with _Connection(await self._connect(), _blind_context(), self._host):
                 pass
         except (ssl.SSLError, OSError):
-            return f"{self._target} accepts connections and closes them: it ends, or is no gRPC server; check the port"
-        return (
+            return Explanation(
+                f"{self._target} accepts connections and closes them: it ends, or is no gRPC server; check the port"
+            )
+        return _lasting(
             f"{self._target} speaks TLS, and the call was made in plain text. Say whose certificate to trust: tls_ca, "
             "or --tls-ca FILE"
         )
 
-    async def secured(self, tls: ClientTls) -> str:
+    async def secured(self, tls: ClientTls) -> Explanation:
         """Return what is wrong with a connection by TLS."""
         try:
             heard = await self._greet(_trusting_context(tls))
         except _NobodyError as refused:
-            return str(refused)
+            return Explanation(str(refused))
         except ssl.SSLCertVerificationError as error:
-            return await self._why_distrusted(error, tls)
+            return _lasting(await self._why_distrusted(error, tls))
         except ssl.SSLError as error:
             if error.reason in _PLAIN_TEXT:
-                return (
+                return _lasting(
                     f"{self._target} does not speak TLS, and the call was made with it. Serve it with TLS (--tls-cert, "
                     "--tls-key), or, on this machine alone, leave out tls_ca"
                 )
             if "ALERT" in (error.reason or ""):
-                return self._why_turned_away(tls)
-            return f"the TLS handshake with {self._target} fails: {error.reason or error}"
+                return _lasting(self._why_turned_away(tls))
+            return Explanation(f"the TLS handshake with {self._target} fails: {error.reason or error}")
         except ConnectionError:
-            return self._why_turned_away(tls)
-        return "" if _is_grpc(heard) else self._why_turned_away(tls)
+            return Explanation(self._why_turned_away(tls))
+        return _NOTHING if _is_grpc(heard) else Explanation(self._why_turned_away(tls))
 
     async def _why_distrusted(self, error: ssl.SSLCertVerificationError, tls: ClientTls) -> str:
         shown = await self._certificate()
@@ -251,6 +268,10 @@ class _Connection:
         assert self._writer is not None
         shown = self._writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         return parse_certificate(shown) if shown else None
+
+
+def _lasting(words: str) -> Explanation:
+    return Explanation(words, is_lasting=True)
 
 
 def _is_unresolved(details: str) -> bool:

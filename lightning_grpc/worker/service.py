@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 import grpc
 
-from lightning_grpc import __version__
 from lightning_grpc.components.work import LightningWork
 from lightning_grpc.state.values import describe_type
+from lightning_grpc.version import __version__
 from lightning_grpc.wire.codec import encode_value
 from lightning_grpc.wire.logs import encode_lines
 from lightning_grpc.wire.open_streams import OpenStreams

@@ -76,7 +76,7 @@ def test_a_name_stands_where_users_of_lightning_apps_look_for_it(module, name):
 
 
 def test_a_name_is_the_same_thing_wherever_it_is_imported_from():
-    from lightning_grpc import errors
+    from lightning_grpc import signals
     from lightning_grpc.components import flow, pretty, status, structures, work
     from lightning_grpc.utilities import exceptions
     from lightning_grpc.utilities.app_helpers import pretty_state
@@ -87,15 +87,18 @@ def test_a_name_is_the_same_thing_wherever_it_is_imported_from():
     assert importlib.import_module("lightning_grpc.structures").List is structures.List
     assert pretty_state is pretty.pretty_state
     assert AppStage is status.AppStage
-    assert exceptions.ExitAppException is errors.ExitAppException
-    assert exceptions.CacheMissException is errors.FlowSuspended
+    assert exceptions.ExitAppException is signals.ExitAppException
+    assert exceptions.CacheMissException is signals.FlowSuspended
 
 
 def test_importing_the_package_imports_next_to_nothing():
     modules = modules_after("import lightning_grpc")
     heavy = {"grpc", "google.protobuf", "deepdiff", "rich", "click", "cloudpickle", "croniter", "asyncio"}
     assert not modules & heavy
-    assert {name for name in modules if name.startswith("lightning_grpc")} == {"lightning_grpc"}
+    assert {name for name in modules if name.startswith("lightning_grpc")} == {
+        "lightning_grpc",
+        "lightning_grpc.version",
+    }
 
 
 def test_defining_and_building_components_needs_no_grpc():

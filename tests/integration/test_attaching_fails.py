@@ -127,7 +127,7 @@ def test_tls_is_needed_or_is_not_there_or_the_certificate_is_of_another_ca_or_ho
         (secured, {"tls_ca": trust[1].ca}, f"not in {trust[1].ca}"),
         (secured, {"tls_ca": ca, "tls_server_name": "elsewhere"}, "not for elsewhere"),
     ]
-    roots = [Root(Counter().at(served.address, lost_after_s=1.1, **options)) for served, options, _ in attempts]
+    roots = [Root(Counter().at(served.address, on_lost="wait", **options)) for served, options, _ in attempts]
     with contextlib.ExitStack() as stack:
         apps = [stack.enter_context(running(root)) for root in roots]
         for app, (served, _, words) in zip(apps, attempts, strict=True):
@@ -135,6 +135,14 @@ def test_tls_is_needed_or_is_not_there_or_the_certificate_is_of_another_ca_or_ho
             assert isinstance(error, ConfigurationError)
             assert all(each in str(error) for each in ("root.w", served.address, words)), error
             assert app.status.reason == "attach_failed"
+
+
+def test_a_remote_work_that_cannot_be_reached_as_things_are_is_not_waited_for(secured, trust):
+    with pytest.raises(TransportError, match="speaks TLS, and the call was made in plain text") as info:
+        L.RemoteWork(secured.address, deadline_s=3600.0)
+    assert info.value.is_lasting
+    with pytest.raises(TransportError, match="is signed by"):
+        L.RemoteWork(secured.address, tls_ca=trust[1].ca, deadline_s=3600.0)
 
 
 def test_the_work_that_is_meant_is_not_there_or_not_named():
@@ -174,8 +182,8 @@ def test_what_is_there_is_no_work(tmp_path):
     thread = threading.Thread(target=server.serve_forever, name="http", daemon=True)
     thread.start()
     try:
-        with pytest.raises(TransportError):
-            L.RemoteWork(f"127.0.0.1:{server.server_port}", deadline_s=0.5)
+        with pytest.raises(TransportError, match="is no gRPC server; check the port"):
+            L.RemoteWork(f"127.0.0.1:{server.server_port}", deadline_s=3600.0)
     finally:
         server.shutdown()
         server.server_close()

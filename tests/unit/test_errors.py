@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import keys
 
-from lightning_grpc import errors
+from lightning_grpc import errors, signals
 from lightning_grpc.errors import (
     InvalidValueError,
     InvariantError,
@@ -59,12 +59,17 @@ def test_an_error_is_also_the_builtin_that_users_catch(name):
     assert issubclass(CLASSES[name], ALSO[name])
 
 
-def test_every_error_is_an_exception_of_this_package_and_every_signal_is_none():
+def test_every_error_is_an_exception_of_this_package():
     for name, cls in CLASSES.items():
-        if issubclass(cls, errors.FlowSignal):
-            assert not issubclass(cls, Exception), name
-        else:
-            assert issubclass(cls, LightningGrpcError), name
+        assert issubclass(cls, LightningGrpcError), name
+
+
+def test_a_signal_is_no_exception_so_that_users_code_does_not_swallow_it():
+    classes = dict(inspect.getmembers(signals, inspect.isclass))
+    assert set(classes) == {"FlowSignal", "FlowSuspended", "ExitAppException", "LightningFlowException"}
+    for name, cls in classes.items():
+        assert issubclass(cls, signals.FlowSignal), name
+        assert not issubclass(cls, Exception), name
 
 
 @pytest.mark.parametrize(
@@ -132,7 +137,7 @@ def test_a_bug_of_ours_says_so():
         WorkFailedError("root.w", "run:1", "user_exception", "ValueError", "Traceback"),
         errors.StateTooLargeError(("x",), "takes too much", "root.w (Work)"),
         errors.ProtocolError("odd"),
-        errors.ExitAppException("bye"),
+        signals.ExitAppException("bye"),
     ],
     ids=lambda error: type(error).__name__,
 )

@@ -119,7 +119,8 @@ async def _describe(channel: RawChannel, address: str, tls: ClientTls | None, pa
     request = work_pb.DescribeRequest().SerializeToString()
     answer = await channel.ask(f"/{WORK_SERVICE}/Describe", request, patience.answer_s)
     if answer.code in _UNREACHABLE:
-        why = await diagnose(address, tls, answer.message) if is_failed_connection(answer.message) else ""
+        failed = is_failed_connection(answer.message)
+        why = (await diagnose(address, tls, answer.message)).words if failed else ""
         raise TransportError(
             why or f"{address} does not answer: {answer.message} ({answer.code}). Is it running, and is TLS needed?"
         )

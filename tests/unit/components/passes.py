@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lightning_grpc.components.flow import LightningFlow
-from lightning_grpc.errors import FlowSuspended
+from lightning_grpc.signals import FlowSuspended
 
 
 class Passes:

@@ -8,13 +8,8 @@ from lightning_grpc.components.flow import LightningFlow, RootFlow, collect_stat
 from lightning_grpc.components.pretty import pretty_state
 from lightning_grpc.components.structures import Dict, List
 from lightning_grpc.components.work import LightningWork
-from lightning_grpc.errors import (
-    ChildError,
-    ExitAppException,
-    FlowSignal,
-    FlowSuspended,
-    LightningFlowException,
-)
+from lightning_grpc.errors import ChildError
+from lightning_grpc.signals import ExitAppException, FlowSignal, FlowSuspended, LightningFlowException
 from lightning_grpc.state.values import same
 
 

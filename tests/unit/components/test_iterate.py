@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from passes import Flow, Passes
 
-from lightning_grpc.errors import ExitAppException, FlowSuspended, LightningFlowException
+from lightning_grpc.signals import ExitAppException, FlowSuspended, LightningFlowException
 
 
 class Blocking:

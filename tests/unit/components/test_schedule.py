@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from passes import Flow, Passes
 
 from lightning_grpc.components.schedule import Scheduling
-from lightning_grpc.errors import ExitAppException, FlowSuspended, LightningGrpcError, ScheduleError
+from lightning_grpc.errors import LightningGrpcError, ScheduleError
+from lightning_grpc.signals import ExitAppException, FlowSuspended
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC).timestamp()

@@ -14,10 +14,8 @@ from lightning_grpc.coordinator.events import (
     WorkExited,
 )
 from lightning_grpc.coordinator.tick import Tick
-from lightning_grpc.errors import (
-    FlowSuspended,
-    InvalidValueError,
-)
+from lightning_grpc.errors import InvalidValueError
+from lightning_grpc.signals import FlowSuspended
 from lightning_grpc.state.delta import Set, Splice
 from lightning_grpc.state.public import to_public
 from lightning_grpc.state.values import same

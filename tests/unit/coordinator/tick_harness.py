@@ -24,7 +24,7 @@ from lightning_grpc.coordinator.events import (
     WorkUnreachable,
 )
 from lightning_grpc.coordinator.tick import Tick
-from lightning_grpc.errors import FlowSuspended
+from lightning_grpc.signals import FlowSuspended
 from lightning_grpc.state.delta import apply, diff
 from lightning_grpc.state.digest import digest
 from lightning_grpc.state.subscription import Bookmark, Delta, Snapshot

@@ -13,17 +13,10 @@ import pytest
 from client_commands import Greet, NotAtTheTop
 
 import lightning_grpc as L
-from lightning_grpc.errors import (
-    CommandArgumentError,
-    CommandDefinitionError,
-    CommandFailedError,
-    ExitAppException,
-    FlowSuspended,
-    LightningFlowException,
-    UnknownCommandError,
-)
+from lightning_grpc.errors import CommandArgumentError, CommandDefinitionError, CommandFailedError, UnknownCommandError
 from lightning_grpc.service.client_command import BOUND_AS, ClientCommand
 from lightning_grpc.service.commands import BUILT_IN_NAMES, Commands, usage
+from lightning_grpc.signals import ExitAppException, FlowSuspended, LightningFlowException
 from lightning_grpc.structures import Dict
 
 
