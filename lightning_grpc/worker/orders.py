@@ -8,7 +8,7 @@ from typing import Any
 from lightning_grpc.components.calls import LATEST, START
 from lightning_grpc.wire.requests import FieldReader
 from lightning_grpc.wire.tracing import carrier
-from lightning_grpc.worker.runner import RunOrder
+from lightning_grpc.worker.order_queue import RunOrder
 
 LONGEST_NAME_BYTES = 1_000
 """What the ``call_id``, the ``call_hash`` and the ``caller`` of a request may take; they stay in the state."""
@@ -34,6 +34,7 @@ def read_order(request: Any, reader: FieldReader) -> RunOrder:
         requested_at_s=request.requested_at_s,
         caller=request.caller,
         trace=carrier(),
+        size_bytes=request.ByteSize(),
     )
 
 

@@ -12,7 +12,6 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
@@ -27,40 +26,17 @@ from lightning_grpc.components.status import (
 from lightning_grpc.components.work import LightningWork
 from lightning_grpc.errors import InvalidReturnError
 from lightning_grpc.state.cut import CALLS
-from lightning_grpc.state.values import Value
 from lightning_grpc.wire import tracing
-from lightning_grpc.wire.tracing import Carrier
 from lightning_grpc.worker.metrics import RunTally
+from lightning_grpc.worker.order_queue import OrderQueue, RunOrder
 from lightning_grpc.worker.publisher import Publisher
-from lightning_grpc.worker.remembered import RememberedRuns, RunIdentity
+from lightning_grpc.worker.remembered import RememberedRuns
 from lightning_grpc.worker.signal_wakeup import forget_wakeup
 from lightning_grpc.worker.standing import StandaloneRules, report_failure
-
-MAX_PENDING = 10_000
-"""Executions that may wait for their turn."""
 
 
 class WorkInterrupted(BaseException):
     """Leaves the user's code because the process was asked to end."""
-
-
-@dataclass(frozen=True)
-class RunOrder:
-    """One execution that was asked for."""
-
-    call_id: str
-    call_hash: str
-    args: tuple[Value, ...]
-    kwargs: dict[str, Value]
-    attributes: dict[str, Value] = field(default_factory=dict)
-    requested_at_s: float = 0.0
-    caller: str = ""
-    trace: Carrier = field(default_factory=dict)
-
-    @property
-    def identity(self) -> RunIdentity:
-        """What tells this request from all others."""
-        return self.caller, self.call_id
 
 
 class Runner:
@@ -85,14 +61,14 @@ class Runner:
             leaving the user's code.
         before_sleep: Called on the main thread before it waits for an order.
 
-    Threads: `submit`, `drain` and `request_stop` on any thread; the rest on the main thread.
+    Threads: `submit` on one thread, `drain` and `request_stop` on any; the rest on the main thread.
     """
 
     def __init__(self, work: LightningWork, publisher: Publisher, standalone: StandaloneRules | None = None) -> None:
         self._work = work
         self._publisher = publisher
         self._standalone = standalone
-        self._orders: queue.SimpleQueue[RunOrder | None] = queue.SimpleQueue()  # bounded by submit
+        self._orders = OrderQueue()
         self._finished: dict[str, None] = {}  # keys of the entries that are over, oldest first
         self._in_user_code = False
         self._stop_reason = ""
@@ -113,11 +89,11 @@ class Runner:
         """Accept an order; returns whether it was known already.
 
         Raises:
-            queue.Full: Too many are waiting.
+            queue.Full: Too many are waiting, or they are too large.
         """
         if order.identity in self.remembered:
             return True
-        if self._orders.qsize() >= MAX_PENDING:
+        if not self._orders.has_room(order):
             raise queue.Full
         self.remembered.accept(order.identity)
         self._orders.put(order)
@@ -125,8 +101,8 @@ class Runner:
 
     @property
     def waiting(self) -> int:
-        """How many orders wait for their turn, about."""
-        return self._orders.qsize()
+        """How many orders wait for their turn."""
+        return self._orders.waiting
 
     @property
     def is_stopping(self) -> bool:
@@ -140,7 +116,7 @@ class Runner:
 
     def wake(self) -> None:
         """Make the main thread look around, if it waits for an order."""
-        self._orders.put(None)
+        self._orders.wake()
 
     def request_stop(self, reason: str) -> None:
         """Make the main thread end its work soon."""
@@ -233,16 +209,10 @@ class Runner:
 
     def _turn_away(self, first: RunOrder | None) -> None:
         """Say of the orders that wait that they are not executed."""
-        orders = [first]
-        while not self._orders.empty():
-            orders.append(self._orders.get())
         message = f"not executed: {self._work.name} was asked to end before its turn came"
-        for order in orders:
-            if order is not None:
-                status = make_status(
-                    WorkStageStatus.STOPPED, time.time(), WorkStopReasons.SIGTERM_SIGNAL_HANDLER, message
-                )
-                self._end(order, self._requested(order), status)
+        for order in [*([first] if first else []), *self._orders.take_all()]:
+            status = make_status(WorkStageStatus.STOPPED, time.time(), WorkStopReasons.SIGTERM_SIGNAL_HANDLER, message)
+            self._end(order, self._requested(order), status)
 
     def _requested(self, order: RunOrder) -> Entry:
         before = self._work.__dict__[CALLS].get(order.call_hash)

@@ -128,7 +128,7 @@ class WorkServicer:
                 context,
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
                 "QUEUE_FULL",
-                f"too many calls of {self.work.name} are waiting; try again when some have finished",
+                f"too many calls of {self.work.name} are waiting, or too large ones; try again when some have finished",
                 retry_after_s=RETRY_AFTER_S,
             )
 

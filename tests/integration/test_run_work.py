@@ -15,7 +15,7 @@ import pytest
 from followers import following
 from served_works import HERE, SMALL, serving, start
 
-from lightning_grpc.errors import ConfigurationError, ProtocolError
+from lightning_grpc.errors import ConfigurationError, ProtocolError, TransportError
 from lightning_grpc.wire.client import WorkChannel
 from lightning_grpc.worker.standing import MAX_FINISHED_CALLS
 
@@ -257,6 +257,31 @@ def test_a_run_is_told_how_it_ended_even_when_its_entry_tells_of_a_later_one():
         for caller, reason in (("ada", "first"), ("grace", "second")):
             assert f"ERROR: Failing: run has failed (call run:same, asked for by {caller}): Traceback" in served.err
             assert f"ValueError: {reason}\n" in served.err
+
+
+def test_runs_that_wait_do_not_fill_the_memory_and_are_let_in_again_when_there_is_room():
+    large = "x" * (50 << 20)
+
+    async def check(served):
+        async with connected(served) as channel, following(channel, served.epoch) as follower:
+            await channel.run("1", "run:1", (), {}, {})
+            await follower.until(lambda f: f.vars["entered"] == 1)
+            for number in (2, 3):
+                await channel.run(f"{number}", f"run:{number}", (large,), {}, {})
+            with pytest.raises(
+                TransportError, match="too many calls of Waiting are waiting, or too large ones"
+            ) as info:
+                await channel.run("4", "run:4", (large,), {}, {})
+            assert info.value.is_refusal
+            await channel.run("5", "run:5", (), {}, {})
+            await channel.update({"stop": (True, follower.revision)})
+            await follower.until(lambda f: f.stage("run:5") == "succeeded")
+            assert not (await channel.run("4", "run:4", (large,), {}, {})).already_known
+            await follower.until(lambda f: f.stage("run:4") == "failed")  # its run takes no arguments
+            assert [f"run:{number}" in follower.document["calls"] for number in range(1, 6)] == [True] * 5
+
+    with serving(f"{SMALL}:Waiting") as served:
+        asyncio.run(check(served))
 
 
 def test_entries_that_are_over_do_not_pile_up():

@@ -19,8 +19,8 @@ from lightning_grpc.wire.options import MAX_MESSAGE_BYTES, MAX_STREAMS
 from lightning_grpc.wire.protocol import PROTOCOL_MAJOR, PROTOCOL_MINOR
 from lightning_grpc.wire.status import MAX_TEXT_BYTES
 from lightning_grpc.wire.stream import PROOF_BEATS, QUIET_BEATS
+from lightning_grpc.worker.order_queue import MAX_WAITING, MAX_WAITING_BYTES
 from lightning_grpc.worker.remembered import MAX_RUNS, MAX_STATUSES
-from lightning_grpc.worker.runner import MAX_PENDING
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -109,7 +109,8 @@ def test_the_limits_are_those_of_the_code():
     assert limits["a frame put together from chunks"] == f"{MAX_FRAME_BYTES >> 20} MiB"
     assert limits["a chunk, as this implementation makes them"] == f"{CHUNK_BYTES >> 20} MiB"
     assert limits["containers nested in one another in a value"] == str(MAX_DEPTH)
-    assert limits["executions that wait in a Work"] == f"{MAX_PENDING:,}"
+    waiting = f"{MAX_WAITING:,}; {MAX_WAITING_BYTES >> 20} MiB of requests"
+    assert limits["executions that wait in a Work"] == waiting
     assert limits["requests that a Work remembers"] == f"the last {MAX_RUNS:,}"
     assert limits["final statuses that a Work remembers"] == f"the last {MAX_STATUSES:,}"
     assert limits["the message of a refusal"] == f"{MAX_TEXT_BYTES:,} bytes"
