@@ -74,14 +74,14 @@ class Front:
             ConfigurationError: The address cannot be listened on.
             RuntimeStartError: A Work did not come up, at first or when it was started again.
         """
-        server = Server([self._relay], [WORK_SERVICE], self._token, admin=self._rules.admin)
+        server = Server([self._relay], [WORK_SERVICE], self._token, works=self._works, admin=self._rules.admin)
         address = server.listen(self._address, self._tls)
         try:
             await _all(work.start() for work in self._works.values())
             await server.begin()
             self._hear_signals(server)
             ready(address, list(self._works.values()))
-            await self._serve()
+            await self._serve(server)
             await server.announce_end()
             await self._relay.streams.ended(_LAST_WORDS_S)
         finally:
@@ -91,9 +91,10 @@ class Front:
         codes = {work.exit_code for work in self._works.values()}
         return LEFT_BY_FORCE if self._left_by_force or LEFT_BY_FORCE in codes else max(codes)
 
-    async def _serve(self) -> None:
+    async def _serve(self, server: Server) -> None:
         """Keep the Works alive until they have ended."""
-        living = asyncio.create_task(_all(work.live() for work in self._works.values()), name="life of the Works")
+        lives = _all(work.live(server) for work in self._works.values())
+        living = asyncio.create_task(lives, name="life of the Works")
         asked = asyncio.create_task(self._is_asked_to_end.wait(), name="asked to end")
         try:
             await asyncio.wait([living, asked], return_when=asyncio.FIRST_COMPLETED)

@@ -11,6 +11,7 @@ import signal
 from lightning_grpc.runtimes.base import Exit, WorkHandle
 from lightning_grpc.runtimes.local import LocalRuntime
 from lightning_grpc.wire.relay import Away, Backend
+from lightning_grpc.wire.server import Server
 
 _log = logging.getLogger("lightning_grpc")
 
@@ -67,8 +68,11 @@ class HostedWork:
         if self._asked_to_end.is_set():
             self._send_signal()
 
-    async def live(self) -> None:
+    async def live(self, server: Server) -> None:
         """Keep the Work alive, from its start until it has ended for good.
+
+        Args:
+            server: Tells the Work's health.
 
         Raises:
             RuntimeStartError: It was started again, and did not come up.
@@ -78,6 +82,7 @@ class HostedWork:
         while self._handle is not None:
             since_s = loop.time()
             how = await self._handle.exited
+            await server.tell_health(self.name, is_serving=False)
             await self.close()
             if self._asked_to_end.is_set() or how.code in (0, LEFT_BY_FORCE):
                 self._has_ended(how)
@@ -89,6 +94,7 @@ class HostedWork:
                 return
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             await self.start()
+            await server.tell_health(self.name, is_serving=True)
 
     def find(self) -> Backend | Away:
         """Tell where the Work answers."""

@@ -28,6 +28,7 @@ class Server:
     Args:
         handlers: The services' handlers.
         services: Their full names, for health and reflection.
+        works: Names of Works, which have a health of their own.
         token: If given, calls without it are refused, those of health and reflection too.
         max_streams: What one connection may have open; None for no bound, where one carries the calls of many clients.
         admin: Whether it has the admin service too; see `lightning_grpc.wire.admin`.
@@ -42,10 +43,13 @@ class Server:
         services: Iterable[str],
         token: str | None,
         *,
+        works: Iterable[str] = (),
         max_streams: int | None = MAX_STREAMS,
         admin: bool = False,
     ) -> None:
-        self._services = list(services)
+        offered = list(services)
+        self._healthy = ["", *offered, *works]
+        self._is_ending = False
         interceptors = [
             *([TokenInterceptor(token)] if token else []),
             *server_interceptors(),
@@ -61,7 +65,7 @@ class Server:
         self._health = HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         also = [add_admin(self._server)] if admin else []
-        add_reflection([*self._services, HEALTH_SERVICE, *also], self._server)
+        add_reflection([*offered, HEALTH_SERVICE, *also], self._server)
 
     def listen(self, address: str, tls: ServerTls | None = None) -> str:
         """Take an address, before `begin`.
@@ -97,7 +101,8 @@ class Server:
     async def begin(self) -> None:
         """Begin to serve."""
         await self._server.start()
-        await self._set_health(SERVING)
+        for name in self._healthy:
+            await self.tell_health(name, is_serving=True)
 
     async def start(self, address: str, tls: ServerTls | None = None) -> str:
         """Listen and begin to serve; see `listen`."""
@@ -107,7 +112,13 @@ class Server:
 
     async def announce_end(self) -> None:
         """Tell health checkers that the services are going away."""
-        await self._set_health(NOT_SERVING)
+        self._is_ending = True
+        for name in self._healthy:
+            await self.tell_health(name, is_serving=False)
+
+    async def tell_health(self, name: str, *, is_serving: bool) -> None:
+        """Tell health checkers how a service, or a Work, is; once the end was announced nothing serves any more."""
+        await self._health.set(name, SERVING if is_serving and not self._is_ending else NOT_SERVING)
 
     async def stop(self, grace_s: float) -> None:
         """Refuse new calls, give open ones `grace_s` seconds, and end."""
@@ -115,7 +126,3 @@ class Server:
         await self._server.stop(grace_s)
         for socket in self._sockets:
             socket.remove()
-
-    async def _set_health(self, status: int) -> None:
-        for service in ("", *self._services):
-            await self._health.set(service, status)

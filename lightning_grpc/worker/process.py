@@ -165,6 +165,7 @@ class WorkProcess:
             [self._servicer.handlers()],
             [WORK_SERVICE],
             self._token,
+            works=[self._servicer.work.name],
             max_streams=None if is_shared else MAX_STREAMS,
             admin=self._standalone is not None and self._standalone.admin,
         )

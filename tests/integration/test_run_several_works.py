@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import itertools
 import os
@@ -12,10 +13,12 @@ import grpc
 import psutil
 import pytest
 from followers import following
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from served_works import SMALL, serving, start
 
 from lightning_grpc.errors import ProtocolError, TransportError
 from lightning_grpc.wire.client import WorkChannel
+from lightning_grpc.wire.health import NOT_SERVING, SERVING
 from lightning_grpc.wire.protocol import work_grpc, work_pb
 from lightning_grpc.wire.status import facts_of
 
@@ -31,6 +34,51 @@ async def connected(served, work):
             yield channel
     finally:
         await channel.close()
+
+
+class HealthWatch:
+    """What health checkers are told, by name."""
+
+    def __init__(self):
+        self._seen = collections.defaultdict(list)
+        self._changed = asyncio.Event()
+
+    async def follow(self, stub, name):
+        async for answer in stub.Watch(health_pb2.HealthCheckRequest(service=name), timeout=DEADLINE_S):
+            self._seen[name].append(answer.status)
+            self._changed.set()
+
+    def seen(self, name):
+        return self._seen[name]
+
+    async def until_told(self, name):
+        """Wait for the first status."""
+        while not self._seen[name]:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def until(self, name, *statuses):
+        """Wait until some statuses were the last ones that were told."""
+        while self._seen[name][-len(statuses) :] != list(statuses):
+            self._changed.clear()
+            await self._changed.wait()
+
+
+@contextlib.asynccontextmanager
+async def watching_health(served, *names):
+    health = HealthWatch()
+    async with grpc.aio.insecure_channel(served.address) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        tasks = [asyncio.create_task(health.follow(stub, name), name=f"health of {name}") for name in names]
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                for name in names:
+                    await health.until_told(name)
+                yield health
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def epoch_of(served, work):
@@ -145,7 +193,11 @@ def test_a_second_signal_interrupts_the_runs_of_all():
 
 def test_a_work_whose_process_dies_is_started_again_and_the_other_one_does_not_notice():
     async def check(served):
-        async with running(served, "right") as (other, right), connected(served, "left") as channel:
+        async with (
+            watching_health(served, "left", "right", "") as health,
+            running(served, "right") as (other, right),
+            connected(served, "left") as channel,
+        ):
             with pytest.raises(TransportError, match="its process does not answer"):
                 await kill(served, "left")
             assert "try again later" in await until_refused(channel.describe)
@@ -154,6 +206,8 @@ def test_a_work_whose_process_dies_is_started_again_and_the_other_one_does_not_n
                 with contextlib.suppress(TransportError):
                     epoch = (await channel.describe()).epoch
             assert epoch > epoch_of(served, "left")
+            await health.until("left", NOT_SERVING, SERVING)
+            assert health.seen("right") == health.seen("") == [SERVING]
             assert right.stage("run:1") == "running"
             await other.update({"stop": (True, right.revision)})
 
@@ -170,6 +224,9 @@ def test_a_work_that_is_stopped_stays_stopped_and_the_server_ends_with_the_last_
             await left.stop(3.0, "the test says so")
             while "it was asked to end, and has" not in await until_refused(left.describe):
                 pass
+            async with watching_health(served, "left", "right") as health:
+                await health.until("left", NOT_SERVING)
+                await health.until("right", SERVING)
             assert (await right.describe()).name == "right"
             await right.stop(3.0, "the test says so")
             assert await asyncio.to_thread(served.wait) == 0

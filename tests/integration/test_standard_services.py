@@ -20,7 +20,7 @@ from lightning_grpc.wire.server import Server
 
 DEADLINE_S = 30
 TOKEN = "secret"
-SERVICES = ["", WORK_SERVICE]
+SERVICES = ["", WORK_SERVICE, "me"]
 REFLECTIONS = ["grpc.reflection.v1alpha.ServerReflection", "grpc.reflection.v1.ServerReflection"]
 CHANNELZ = "grpc.channelz.v1.Channelz"
 
@@ -34,7 +34,7 @@ async def serving(*, token=None, admin=False):
     """A server with one method, and a plain channel to it."""
     method = grpc.unary_unary_rpc_method_handler(describe)
     handlers = grpc.method_handlers_generic_handler(WORK_SERVICE, {"Describe": method})
-    server = Server([handlers], [WORK_SERVICE], token, admin=admin)
+    server = Server([handlers], [WORK_SERVICE], token, works=["me"], admin=admin)
     address = await server.start("127.0.0.1:0")
     try:
         async with grpc.aio.insecure_channel(address) as channel:
