@@ -26,6 +26,7 @@ import signal
 import sys
 import time
 import traceback
+from importlib import import_module
 from typing import Any
 
 from lightning_grpc.runtimes.pipe import CommandReader, write_event
@@ -34,6 +35,8 @@ from lightning_grpc.worker.process import DEFAULT_GRACE_S, WorkProcess, leave
 from lightning_grpc.worker.standing import StandaloneRules
 
 _POLL_S = 1.0
+_SHARED = "lightning_grpc.wiring"
+"""What users' modules import. Imported before the first fork, it takes memory once, and no Work's time."""
 
 
 class ForkServer:
@@ -58,6 +61,7 @@ class ForkServer:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, lambda *_: None)  # it ends with the coordinator, not before
+        import_module(_SHARED)
         gc.collect()
         gc.freeze()  # what is shared with the children shall stay shared
         try:

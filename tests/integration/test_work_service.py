@@ -10,6 +10,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from importer import Importer
 from sample_works import Counter, Keeper, Pair
 
 from lightning_grpc.errors import ConfigurationError, ProtocolError
@@ -224,6 +225,17 @@ def test_health_and_reflection_are_served():
                 answer = await call.read()
                 names = {service.name for service in answer.list_services_response.service}
                 assert {"lightning_grpc.v1.WorkService", "grpc.health.v1.Health"} <= names
+
+    asyncio.run(check())
+
+
+def test_a_works_process_imports_nothing_of_this_package_that_all_of_them_could_share():
+    async def check():
+        async with serving(Importer()) as (_, handle, channel):
+            follower = Follower(channel, handle)
+            await channel.run("1", "run:1", (), {}, {})
+            await follower.follow_until(lambda f: f.imported is not None)
+            assert follower.imported == []
 
     asyncio.run(check())
 
