@@ -20,6 +20,8 @@ STATE_LIMIT_BYTES = 64 << 20
 """How large a Work's state may be unless the app says otherwise."""
 CONFLATE_S = 0.002
 """While a Work keeps writing, a cut is taken this often."""
+WOKEN_S = 0.001
+"""The pause after the cut that a write has woken it for. Going back to sleep soon also lets go of the lock soon."""
 SCAN_S = 0.005
 """While a run executes, containers are looked at this often for changes in place, if that is cheap."""
 LAZY_SCAN_S = 0.01
@@ -64,6 +66,7 @@ class Publisher:
         self._timer: asyncio.TimerHandle | None = None
         self._running = False
         self._scan_s = SCAN_S
+        self._pause_s = CONFLATE_S
         self._look_pause_s = 0.0
         self._exact_due_s = 0.0
         self._closed = False
@@ -111,7 +114,7 @@ class Publisher:
         """Note that something was written while the publisher slept."""
         self._work._disarm()
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._tick)
+            self._loop.call_soon_threadsafe(self._woken)
 
     def set_running(self, running: bool) -> None:
         """Say whether a run executes, which decides how often containers are looked at."""
@@ -200,6 +203,11 @@ class Publisher:
             self._changed_at.update((str(each.path[1]), revision) for each in changes if each.path[0] == "vars")
         return True
 
+    def _woken(self) -> None:
+        """Look for what was written; on the loop."""
+        self._pause_s = WOKEN_S
+        self._tick()
+
     def _tick(self) -> None:
         """Take a cut and decide when the next one is due; on the loop."""
         if self._timer is not None:
@@ -236,7 +244,8 @@ class Publisher:
             self._work._disarm()
             self._stream.notify_here()
             self._scan_s = SCAN_S
-            self._again_in(max(CONFLATE_S, cost_s / _PUBLISH_SHARE if self._cutter.has_containers else 0.0))
+            self._again_in(max(self._pause_s, cost_s / _PUBLISH_SHARE if self._cutter.has_containers else 0.0))
+            self._pause_s = CONFLATE_S
         elif self._cutter.has_containers:
             self._scan_s = min(self._scan_s * 1.2, LAZY_SCAN_S)
             self._again_in(max(self._scan_s if self._running else IDLE_SCAN_S, self._look_pause_s))
