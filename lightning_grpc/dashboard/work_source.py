@@ -27,6 +27,7 @@ from lightning_grpc.state.delta import diff
 
 _TAIL = 500
 _LINES_S = 2.0  # for the lines of the past
+_PATIENCE_S = 0.2  # a Work that is away for longer is shown to be
 
 
 class WorkSource:
@@ -91,7 +92,7 @@ class WorkSource:
 
     async def _follow(self, emit: Emit, backoff: Backoff) -> None:
         await self._describe(emit)
-        async with contextlib.aclosing(self._client.watch()) as changes:
+        async with contextlib.aclosing(self._client.watch(_PATIENCE_S)) as changes:
             async for change in changes:
                 if self._seen is None or change.epoch != self._seen.epoch:
                     await self._describe(emit)

@@ -168,18 +168,21 @@ class AsyncWorkClient:
         self._remember(execution)
         return execution
 
-    async def watch(self) -> AsyncGenerator[WorkChange, None]:
+    async def watch(self, patience_s: float | None = None) -> AsyncGenerator[WorkChange, None]:
         """Yield the Work's state, then each revision as it comes, none left out while the Work has them.
 
         A stream that breaks is resumed by revision. When the Work is started anew, its new state follows, as `epoch`
-        tells. Ends when the Work has ended in order and nobody answers in its place within `timeout_s`.
+        tells. Ends when the Work has ended in order and nobody answers in its place in time.
+
+        Args:
+            patience_s: How long the Work may be away, in seconds; the client's `timeout_s` unless it is given.
 
         Raises:
-            TransportError: The Work was away for longer than `timeout_s`.
+            TransportError: The Work was away for longer.
             ProtocolError: What the Work sends has no meaning, again and again.
         """
         self.check_usable()
-        async with contextlib.aclosing(self._changes()) as changes:
+        async with contextlib.aclosing(self._changes(patience_s)) as changes:
             async for change in changes:
                 await self._following.note(change)  # so that executions know what the caller knows
                 yield change
@@ -350,8 +353,8 @@ class AsyncWorkClient:
             del self._unfinished[next(iter(self._unfinished))]
         self._unfinished[execution.call_id] = execution
 
-    def _changes(self) -> AsyncGenerator[WorkChange, None]:
-        return follow(self._channel, self.name, self._timeout_s)
+    def _changes(self, patience_s: float | None = None) -> AsyncGenerator[WorkChange, None]:
+        return follow(self._channel, self.name, self._timeout_s if patience_s is None else patience_s)
 
     def _channel(self) -> WorkChannel:
         self.check_usable()

@@ -152,10 +152,10 @@ class WorkClient:
         """Ask for one execution of the Work's ``run``; see `AsyncWorkClient.run`."""
         return Execution(self._run(self._client.run, *args, **kwargs), self)
 
-    def watch(self) -> Iterator[WorkChange]:
+    def watch(self, patience_s: float | None = None) -> Iterator[WorkChange]:
         """Yield the Work's state, then each revision as it comes; see `AsyncWorkClient.watch`."""
         self._client.check_usable()
-        return iterate(self._client.watch())
+        return iterate(self._client.watch(patience_s))
 
     @property
     def state(self) -> dict[str, Any]:
