@@ -29,7 +29,7 @@ def _latencies_s(n: int, spin: bool) -> list[float]:
 
 def ours(quick: bool) -> Measurement:
     """Measure with a Work that sleeps between its writes, and with one that spins."""
-    n = 400 if quick else 800
+    n = 250 if quick else 500
     quiet, spinning = _latencies_s(n, spin=False), _latencies_s(n, spin=True)
     return {
         "p50_s": percentile(quiet, 0.5),
@@ -41,7 +41,7 @@ def ours(quick: bool) -> Measurement:
 
 def raw(quick: bool) -> Measurement:
     """Measure the push of the same change over generated stubs."""
-    latencies_s = push_latencies_s(400 if quick else 800, INTERVAL_S)
+    latencies_s = push_latencies_s(250 if quick else 500, INTERVAL_S)
     return {"p50_s": percentile(latencies_s, 0.5), "p99_s": percentile(latencies_s, 0.99)}
 
 
