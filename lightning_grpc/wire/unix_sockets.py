@@ -70,7 +70,7 @@ class UnixSocket:
                 made = os.path.join(folder, _FILE)
                 returned = bind(f"unix:{made}")
                 Path(made).chmod(0o600)
-                os.link(made, self._path)
+                _name(made, self._path)
                 self._file = _identity(self._path)
         except FileExistsError:
             raise ConfigurationError(_taken(self._path)) from None
@@ -119,6 +119,16 @@ def _is_answered(path: str) -> bool:
         except OSError:  # it does not let us in, or does not get round to it: somebody is there
             return True
     return True
+
+
+def _name(made: str, path: str) -> None:
+    """Give a file its name; `FileExistsError` if there is one already, where the file system can tell."""
+    try:
+        os.link(made, path)
+    except FileExistsError:
+        raise
+    except OSError:  # not every file system has hard links, or has them of sockets
+        Path(made).rename(path)
 
 
 def _taken(path: str) -> str:

@@ -115,6 +115,18 @@ def test_of_two_servers_at_one_path_the_second_is_refused_however_close_they_are
     assert [each.name for each in tmp_path.iterdir()] == ["w"]
 
 
+def test_a_file_system_without_hard_links_has_sockets_all_the_same(tmp_path, listener, monkeypatch):
+    def link(made, path):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", link)
+    path = tmp_path / "w"
+    UnixSocket(str(path)).listen(listener)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+    assert answers(path)
+
+
 def test_a_dead_servers_file_is_replaced(tmp_path, listener):
     path = str(tmp_path / "w")
     dead = Listener()
