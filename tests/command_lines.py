@@ -51,6 +51,18 @@ def process(*words, **options):
             started.kill()
 
 
+def command(*words, **options):
+    """Execute a line in a process of its own; returns what `subprocess.run` does."""
+    return subprocess.run(
+        [sys.executable, "-m", "lightning_grpc", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+        **options,
+    )
+
+
 def finished(*words, **options):
     """Execute a line in a process of its own; returns its exit code, what it printed, and what it said."""
     with process(*words, **options) as started:

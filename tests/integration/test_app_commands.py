@@ -12,6 +12,7 @@ import tempfile
 import time
 
 import pytest
+from command_lines import command
 
 import lightning_grpc as L
 from lightning_grpc.errors import (
@@ -239,14 +240,7 @@ def start(tmp_path):
 
 def line(*words, **options):
     """One line of the command line."""
-    done = subprocess.run(
-        [sys.executable, "-m", "lightning_grpc", *words],
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        check=False,
-        **options,
-    )
+    done = command(*words, **options)
     done.said = " ".join(done.stderr.replace("│", " ").split())
     return done
 

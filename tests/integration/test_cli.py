@@ -7,21 +7,11 @@ import subprocess
 import sys
 
 import pytest
+from command_lines import command
 
 from lightning_grpc import __version__
 
 DEADLINE_S = 50
-
-
-def command(*arguments, **options):
-    return subprocess.run(
-        [sys.executable, "-m", "lightning_grpc", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        check=False,
-        **options,
-    )
 
 
 @pytest.fixture

@@ -7,11 +7,10 @@ import logging
 import os
 import signal
 import stat
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
+import command_lines
 import pytest
 from served_apps import DEADLINE_S, Board, Served, app_process, entry_of, until
 
@@ -29,15 +28,8 @@ def own_directory(tmp_path_factory, monkeypatch):
     return path
 
 
-def command(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "lightning_grpc", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        check=False,
-        env={**os.environ, "COLUMNS": "200"},
-    )
+def command(*words):
+    return command_lines.command(*words, env={**os.environ, "COLUMNS": "200"})
 
 
 def mode(path):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import subprocess
-import sys
 
 import pytest
+from command_lines import command
 
 from lightning_grpc.checkpoint.file import CheckpointFile, Row, RunOfApp
 from lightning_grpc.checkpoint.format import FILE_NAME
@@ -16,17 +15,6 @@ from lightning_grpc.checkpoint.rows import encode_changes
 from lightning_grpc.state.delta import Set, Splice
 
 DEADLINE_S = 50
-
-
-def command(*arguments, **options):
-    return subprocess.run(
-        [sys.executable, "-m", "lightning_grpc", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        check=False,
-        **options,
-    )
 
 
 def work(**attributes):
