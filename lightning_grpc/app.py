@@ -30,7 +30,7 @@ from lightning_grpc.state.public import PublicDelta, to_public
 from lightning_grpc.wire.addresses import check_address
 from lightning_grpc.wire.auth import new_token
 from lightning_grpc.worker.output import OutputLog
-from lightning_grpc.worker.publisher import STATE_LIMIT_BYTES
+from lightning_grpc.worker.publisher import LARGEST_STATE_LIMIT_BYTES, STATE_LIMIT_BYTES
 
 if TYPE_CHECKING:
     from lightning_grpc.checkpoint.checkpoint import Checkpoint
@@ -107,8 +107,11 @@ class LightningApp:
             raise ConfigurationError(f"idle_interval_s is a time in seconds above 0, not {idle_interval_s}")
         self._root = root
         self._idle_interval_s = idle_interval_s
-        if state_limit_bytes <= 0:
-            raise ConfigurationError(f"state_limit_bytes is a size in bytes above 0, not {state_limit_bytes}")
+        if not 0 < state_limit_bytes <= LARGEST_STATE_LIMIT_BYTES:
+            raise ConfigurationError(
+                f"state_limit_bytes is a size in bytes above 0, up to {LARGEST_STATE_LIMIT_BYTES} "
+                f"({LARGEST_STATE_LIMIT_BYTES >> 20} MiB), not {state_limit_bytes}; keep large data in files"
+            )
         self._state_limit_bytes = state_limit_bytes
         if checkpoint_limit_bytes <= 0:
             raise ConfigurationError(f"checkpoint_limit_bytes is a size in bytes above 0, not {checkpoint_limit_bytes}")

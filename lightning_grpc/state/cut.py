@@ -40,6 +40,7 @@ ASSIGNED = "_assigned"
 _SHALLOW: dict[type, Callable[[Any], Any]] = {list: list.copy, dict: dict.copy}
 _FORMAT = 2  # of marshal: without references, so that no two places share an object when read back
 _ATTEMPTS = 1000
+_LARGE_BITS = 8192  # of an int whose size counts
 _KEYS = frozenset({str, int})
 _COLLECTOR_CAN_INTERRUPT = sys.version_info < (3, 12)
 
@@ -231,7 +232,7 @@ class Cutter:
             for name, taken in copies.items()
         ]
         for name, value in compress(zip(scalars, values, strict=True), changed):
-            if type(value) is str and self._limit_bytes:
+            if self._limit_bytes and (type(value) is str or (type(value) is int and value.bit_length() > _LARGE_BITS)):
                 sized.append((self._growth(name, value), name, value))
             else:
                 self._sizes.pop(name, None)
@@ -285,7 +286,10 @@ class Cutter:
         """Return by how many bytes an attribute grows: to a new value, or by what is added to it, at most."""
         if not self._limit_bytes:
             return 0
-        return size_bytes(value) - (0 if adds else self._sizes.get(name, 0))
+        try:
+            return size_bytes(value) - (0 if adds else self._sizes.get(name, 0))
+        except ValueError:  # state cannot hold it, whatever its size
+            return 0
 
     def _fits(self, name: str, value: Value, growth: int) -> bool:
         """Tell whether the state stays within its limit with a new value; if not, the old one stays.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -18,6 +19,8 @@ from lightning_grpc.wire.stream import StateStream
 
 STATE_LIMIT_BYTES = 64 << 20
 """How large a Work's state may be unless the app says otherwise."""
+LARGEST_STATE_LIMIT_BYTES = 192 << 20
+"""How large it may be at most: a snapshot of it has to go into one frame."""
 CONFLATE_S = 0.002
 """While a Work keeps writing, a cut is taken this often."""
 WOKEN_S = 0.001
@@ -71,6 +74,7 @@ class Publisher:
         self._exact_due_s = 0.0
         self._closed = False
         self._changed_at: dict[str, int] = {}
+        self._reported: frozenset[str] = frozenset()
         self._cuts = self._scans = 0
         self._cuts_s = self._scans_s = 0.0
         self.flush()
@@ -223,10 +227,13 @@ class Publisher:
 
     def _look(self) -> None:
         asleep = self._work._is_armed
+        pause_s, self._pause_s = self._pause_s, CONFLATE_S
         exact = self._running and self._cutter.has_containers and time.monotonic() >= self._exact_due_s
         started_s = time.thread_time()  # what it costs, not how long it waits for the user's thread
         changed = self._cut(exact)
         cost_s = time.thread_time() - started_s
+        if self._cutter.problems.keys() != self._reported:
+            self._report_problems()
         self._cuts += 1
         self._cuts_s += cost_s
         if asleep and not changed:
@@ -244,13 +251,20 @@ class Publisher:
             self._work._disarm()
             self._stream.notify_here()
             self._scan_s = SCAN_S
-            self._again_in(max(self._pause_s, cost_s / _PUBLISH_SHARE if self._cutter.has_containers else 0.0))
-            self._pause_s = CONFLATE_S
+            self._again_in(max(pause_s, cost_s / _PUBLISH_SHARE if self._cutter.has_containers else 0.0))
         elif self._cutter.has_containers:
             self._scan_s = min(self._scan_s * 1.2, LAZY_SCAN_S)
             self._again_in(max(self._scan_s if self._running else IDLE_SCAN_S, self._look_pause_s))
         elif falls_asleep:
             self._again_in(LATE_LOOK_S)
+
+    def _report_problems(self) -> None:
+        """Say at once, and once, what is not published, for the run may be a long one."""
+        problems = dict(self._cutter.problems)
+        for name in problems.keys() - self._reported:
+            what = problems[name].within((), self._work._title())
+            sys.stderr.write(f"WARNING: {what}; not published, and the run fails if it is so when it ends\n")
+        self._reported = frozenset(problems)
 
     def _again_in(self, delay_s: float) -> None:
         assert self._loop is not None

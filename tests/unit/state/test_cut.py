@@ -17,11 +17,13 @@ from lightning_grpc.state.delta import MISSING, Delete, Set, Splice, apply
 from lightning_grpc.state.digest import digest
 from lightning_grpc.state.values import copy, same
 
+LIMIT_BYTES = 64 << 20  # as every Work has one
+
 
 def cutter_of(**attributes):
     """A cutter of an object with these attributes, which has taken its first cut."""
     live = {CALLS: {}, **attributes}
-    cutter = Cutter(live, attributes)
+    cutter = Cutter(live, attributes, limit_bytes=LIMIT_BYTES)
     cutter.cut()
     return cutter, live
 
@@ -83,11 +85,11 @@ class Edits(RuleBasedStateMachine):
     the reported changes and nothing else.
     """
 
-    @initialize(attributes=sections())
-    def begin(self, attributes):
+    @initialize(attributes=sections(), limit_bytes=st.sampled_from([0, LIMIT_BYTES]))
+    def begin(self, attributes, limit_bytes):
         self.live = {CALLS: {}, "_private": POISON, **copy(attributes), "items": [], "table": {"a": {"b": [1]}}}
         self.names = [name for name in self.live if name not in (CALLS, "_private")]
-        self.cutter = Cutter(self.live, self.names)
+        self.cutter = Cutter(self.live, self.names, limit_bytes=limit_bytes)
         self.seen = {"vars": {}, "calls": {}}
         self.cut(exact=False)
 
@@ -582,3 +584,19 @@ def test_what_was_reported_of_a_list_does_not_change_when_the_list_does():
     live["items"].append(3)
     cutter.cut()
     assert reported == [Set(("vars", "items"), [1, 2])]
+
+
+def test_a_large_int_counts_towards_the_limit_and_a_small_one_does_not():
+    cutter, live = cutter_of(n=0, m=0)
+    live["n"] = 1 << (8 * LIMIT_BYTES + 8)
+    live["m"] = 1
+    assert cutter.cut() == [Set(("vars", "m"), 1)]
+    assert "above its limit of 64.0 MiB" in str(cutter.problems["n"])
+    live["n"] = 1 << (8 * LIMIT_BYTES // 2)
+    assert [change.path for change in cutter.cut()] == [("vars", "n")]
+    live["m"] = live["n"] + 1
+    assert cutter.cut() == []
+    assert list(cutter.problems) == ["m"]
+    live["n"] = 0
+    assert {change.path[1] for change in cutter.cut()} == {"n", "m"}
+    assert cutter.problems == {}
