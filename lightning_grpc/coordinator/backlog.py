@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from itertools import chain
 
 from lightning_grpc.state.delta import conflate
 from lightning_grpc.state.subscription import Bookmark, Delta, Frame, Snapshot
@@ -66,15 +67,17 @@ class Backlog:
 def conflated(frames: Sequence[Frame]) -> list[Frame]:
     """Return fewer frames with the same effect.
 
-    Kept are: the last snapshot and nothing before it, of the deltas what still matters, and the last bookmark if
-    nothing comes after it. What is left of a delta stays a delta of its own: its changes fit its own base only.
+    Kept are: the last snapshot and nothing before it, of the deltas what still matters, as one delta, and the last
+    bookmark if nothing comes after it. What is left of a single one of the deltas would be a state that the Work was
+    never in; all together lead from one state of it to another.
     """
     start = max((i for i, frame in enumerate(frames) if isinstance(frame, Snapshot)), default=0)
     deltas = [frame for frame in frames[start:] if isinstance(frame, Delta)]
     kept: list[Frame] = [frame for frame in frames[start : start + 1] if isinstance(frame, Snapshot)]
-    for delta, changes in zip(deltas, conflate([delta.changes for delta in deltas]), strict=True):
-        if changes:
-            kept.append(Delta(delta.epoch, delta.revision, changes))
+    if deltas:
+        changes = list(chain.from_iterable(conflate([delta.changes for delta in deltas])))
+        last, first = deltas[-1], deltas[0].first or deltas[0].revision
+        kept.append(last if len(deltas) == 1 else Delta(last.epoch, last.revision, changes, last.made_at_s, first))
     if frames and isinstance(frames[-1], Bookmark):
         kept.append(frames[-1])
     return kept

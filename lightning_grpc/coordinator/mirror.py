@@ -13,13 +13,14 @@ next call.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from lightning_grpc.components.calls import LATEST, Calls, Entry
 from lightning_grpc.components.work import LightningWork
 from lightning_grpc.errors import ProtocolError
 from lightning_grpc.state.cut import CALLS, Cutter
-from lightning_grpc.state.delta import MISSING, Change, Set, apply, diff
+from lightning_grpc.state.delta import MISSING, Change, Set, apply, diff, prefixed
 from lightning_grpc.state.digest import Digest
 from lightning_grpc.state.values import CONTAINERS, Document, Value, copy, same
 
@@ -79,6 +80,24 @@ class Mirror:
             elif key not in self._held:
                 shown += self._show(key, done)
         return shown, calls
+
+    def apply_summed(self, changes: Sequence[Change]) -> tuple[list[Change], list[str]]:
+        """Apply the changes of several revisions that are summed up, which build on one another.
+
+        Returns:
+            What `apply` does; the changes of the view lead at once from what it was to what it is.
+
+        Raises:
+            ProtocolError: The changes do not fit the replica.
+        """
+        numbers = Counter(change.path[:2] for change in changes)
+        several = {str(path[1]) for path, number in numbers.items() if number > 1 and path[0] == "vars"}
+        published = self._cutter.document["vars"]
+        before = {name: copy(published[name]) for name in several if name in published}
+        shown, calls = self.apply(changes)
+        at_once = [change for change in shown if change.path[1] not in several]
+        after = {name: copy(published[name]) for name in several if name in published}  # the replica's goes on changing
+        return [*at_once, *prefixed(diff(before, after), ("vars",))], calls
 
     def replace(self, document: Document) -> tuple[list[Change], list[str]]:
         """Take over a snapshot; returns what `apply` does, and raises it."""

@@ -353,7 +353,8 @@ class Works:
         try:
             if isinstance(frame, Delta):
                 self._updates.seen(record, frame)
-                changes, calls = record.mirror.apply(frame.changes)
+                take = record.mirror.apply_summed if frame.first else record.mirror.apply
+                changes, calls = take(frame.changes)
             elif isinstance(frame, Snapshot):
                 record.lost_track = False
                 changes, calls = record.mirror.replace(frame.document)

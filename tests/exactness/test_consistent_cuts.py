@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
+
 import pytest
 from exact_works import Lockstep
+from replay import ReplayedApp
 
 import lightning_grpc as L
 from lightning_grpc.runtimes.local import LocalRuntime
 from lightning_grpc.testing import ProxiedRuntime
 
 CUTS = 15
+LOOKS = 6
+LOOK_S = 0.4
 STRIDE = 3000
 """Steps of the Work from one cut of its connection to the next."""
 
@@ -83,3 +89,47 @@ def test_a_flow_sees_consistent_cuts_when_much_comes_at_once(tmp_path):
             proxy.delay(0.05)
 
     watch(Watching(tmp_path / "until", hold_back_or_go_on), runtime)
+
+
+class Slow(L.LightningFlow):
+    """Takes so long for its first runs that what comes meanwhile is conflated."""
+
+    def __init__(self, until):
+        super().__init__()
+        self.work = Lockstep()
+        self._until = until
+        self._looks = 0
+
+    def run(self):
+        self.work.run(str(self._until))
+        if self.work.a and self._looks < LOOKS:
+            self._looks += 1
+            time.sleep(LOOK_S)
+        elif self._looks == LOOKS:
+            self._until.touch()
+        if self.work.has_succeeded:
+            self.stop()
+
+
+class Watched(ReplayedApp):
+    """Looks at the Work in every revision of the app's document, which checkpoints and whoever follows it have too."""
+
+    def __init__(self, root):
+        super().__init__(root)
+        self.revisions = 0
+        self.problems = []
+
+    def _replay(self, changes):
+        super()._replay(changes)
+        self.revisions += 1
+        problem = Lockstep.problem(SimpleNamespace(**self.exact["works"]["work"]["vars"]))
+        if problem:
+            self.problems.append(problem)
+
+
+def test_every_revision_of_the_app_has_a_consistent_cut_also_if_much_was_conflated(tmp_path):
+    app = Watched(Slow(tmp_path / "until"))
+    app.run()
+    assert app.metrics.works["root.work"].conflated > LOOKS
+    assert app.revisions > LOOKS
+    assert app.problems == []
