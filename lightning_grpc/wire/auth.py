@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 
+from lightning_grpc.wire.credentials import check_token
 from lightning_grpc.wire.status import Context, abort
 
 _HEADER = "authorization"
@@ -22,8 +23,12 @@ def new_token() -> str:
 
 
 def credentials(token: str | None, work: str = "") -> tuple[tuple[str, str], ...]:
-    """Return the metadata of every call: what proves the possession of a token, and which Work is meant."""
-    bearer = ((_HEADER, f"Bearer {token}"),) if token else ()
+    """Return the metadata of every call: what proves the possession of a token, and which Work is meant.
+
+    Raises:
+        ConfigurationError: It is no token.
+    """
+    bearer = ((_HEADER, f"Bearer {check_token(token)}"),) if token else ()
     return (*bearer, (WORK_NAME, work)) if work else bearer
 
 
@@ -32,10 +37,13 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
 
     The comparison takes equally long however much of a wrong token is right, and the refusal says no more than whether
     there was one.
+
+    Raises:
+        ConfigurationError: It is no token.
     """
 
     def __init__(self, token: str) -> None:
-        self._expected = f"Bearer {token}".encode()
+        self._expected = f"Bearer {check_token(token)}".encode()
 
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: grpc.HandlerCallDetails

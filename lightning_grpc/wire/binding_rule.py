@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lightning_grpc.errors import ConfigurationError
 from lightning_grpc.wire.addresses import is_local
-from lightning_grpc.wire.credentials import ServerTls
+from lightning_grpc.wire.credentials import ServerTls, check_token
 
 
 def check_binding(address: str, tls: ServerTls | None, token: str | None) -> None:
@@ -19,7 +19,7 @@ def check_binding(address: str, tls: ServerTls | None, token: str | None) -> Non
         token: What callers must carry; None for no token.
 
     Raises:
-        ConfigurationError: Something is missing; it says what, and the two ways to go on.
+        ConfigurationError: Something is missing; it says what, and the two ways to go on. Or it is no token.
 
     Example:
         >>> check_binding("127.0.0.1:50051", None, None)
@@ -28,6 +28,8 @@ def check_binding(address: str, tls: ServerTls | None, token: str | None) -> Non
         ...
         lightning_grpc.errors.ConfigurationError: 0.0.0.0:50051 is not on loopback, and without TLS ...
     """
+    if token:
+        check_token(token)
     if is_local(address):
         return
     asks_who_calls = bool(token) or (tls is not None and tls.client_ca is not None)

@@ -97,9 +97,27 @@ def read_token(file: Path) -> str:
         token = file.read_text(encoding="ascii").strip()
     except (OSError, UnicodeError) as error:
         raise ConfigurationError(f"{file}: the token cannot be read: {error}") from None
-    if not token or not token.isprintable() or " " in token:
+    if not _is_token(token):
         raise ConfigurationError(f"{file}: no token in it; it is one line of printable characters without spaces")
     return token
+
+
+def check_token(token: str) -> str:
+    """Return a token if a call can carry it.
+
+    Raises:
+        ConfigurationError: It cannot; the error does not show it.
+    """
+    if not _is_token(token):
+        raise ConfigurationError(
+            "what was given as token is none: it is a text of printable ASCII characters without spaces and line ends; "
+            "one that was read from a file has to be stripped, or give the file instead (token_file, --token-file)"
+        )
+    return token
+
+
+def _is_token(token: object) -> bool:
+    return isinstance(token, str) and token.isascii() and token.isprintable() and token != "" and " " not in token
 
 
 def _check_pair(certificate: Path, key: Path) -> None:

@@ -23,6 +23,7 @@ from lightning_grpc.wire.credentials import ClientTls
 
 DEADLINE_S = 2.0
 """What finding out may take, beyond what the call itself has taken."""
+_AGAIN_S = 0.2
 
 _GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")  # an empty SETTINGS frame
 _SETTINGS = 4
@@ -130,8 +131,8 @@ class _Probe:
             "or --tls-ca FILE"
         )
 
-    async def secured(self, tls: ClientTls) -> Explanation:
-        """Return what is wrong with a connection by TLS."""
+    async def secured(self, tls: ClientTls, *, again: bool = False) -> Explanation:
+        """Return what is wrong with a connection by TLS; `again` if the server has hung up once already."""
         try:
             heard = await self._greet(_trusting_context(tls))
         except _NobodyError as refused:
@@ -148,8 +149,13 @@ class _Probe:
                 return _lasting(self._why_turned_away(tls))
             return Explanation(f"the TLS handshake with {self._target} fails: {error.reason or error}")
         except ConnectionError:
-            return Explanation(self._why_turned_away(tls))
-        return _NOTHING if _is_grpc(heard) else Explanation(self._why_turned_away(tls))
+            heard = b""
+        if _is_grpc(heard):
+            return _NOTHING
+        if again:
+            return _lasting(self._why_turned_away(tls))
+        await asyncio.sleep(_AGAIN_S)  # a server that is ending hangs up, too, and is gone then
+        return await self.secured(tls, again=True)
 
     async def _why_distrusted(self, error: ssl.SSLCertVerificationError, tls: ClientTls) -> str:
         shown = await self._certificate()

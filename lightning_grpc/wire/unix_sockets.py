@@ -87,6 +87,8 @@ class UnixSocket:
 
 def _make_way(path: str) -> None:
     folder = os.path.dirname(os.path.abspath(path))
+    if "%" in path:
+        raise ConfigurationError(f"{path}: gRPC takes a % for the beginning of an escape; choose a path without")
     if len(os.fsencode(path)) > LONGEST_PATH:
         raise ConfigurationError(f"{path}: the path of a socket may have {LONGEST_PATH} bytes; choose a shorter one")
     if len(os.fsencode(folder)) > _LONGEST_FOLDER:

@@ -53,6 +53,15 @@ def secured(trust):
         yield served
 
 
+@pytest.fixture(scope="module")
+def mutual(trust):
+    """A service that wants a certificate of its clients."""
+    lab = trust[0]
+    options = ("--tls-cert", lab.server_certificate, "--tls-key", lab.server_key, "--tls-client-ca", lab.ca)
+    with serving(f"{SMALL}:Counter", *options) as served:
+        yield served
+
+
 def token_file(path, token):
     path.write_text(token)
     path.chmod(0o600)
@@ -99,6 +108,18 @@ def test_the_token_is_missing_or_wrong(plain):
         L.RemoteWork(plain.address, token=OTHER)
 
 
+def test_what_no_call_can_carry_is_no_token(plain):
+    words = "text of printable ASCII characters without spaces and line ends"
+    for token in (f"{TOKEN}\n", "é", "two words", 5):
+        refused(Counter().at(plain.address, token=token), words)
+        with pytest.raises(ConfigurationError, match=words):
+            L.RemoteWork(plain.address, token=token)
+        with pytest.raises(ConfigurationError, match=words), L.WorkClient(plain.address, token=token) as client:
+            client.describe()
+        with pytest.raises(ConfigurationError, match=words):
+            L.serve(Counter(), bind="127.0.0.1:0", token=token)
+
+
 def test_the_token_lets_in(plain, tmp_path):
     work = Counter().at(plain.address, token_file=token_file(tmp_path / "token", TOKEN))
     with running(Root(work, (1,))) as app:
@@ -119,13 +140,16 @@ def test_tls_lets_in(secured, trust):
         app.until(lambda: work.has_succeeded)
 
 
-def test_tls_is_needed_or_is_not_there_or_the_certificate_is_of_another_ca_or_host(secured, plain, trust):
-    ca = trust[0].ca
+def test_tls_is_needed_or_is_not_there_or_the_certificate_is_of_another_ca_or_host(secured, plain, mutual, trust):
+    ca, other = trust[0].ca, trust[1]
+    stranger = {"tls_cert": other.client_certificate, "tls_key": other.client_key}
     attempts = [
         (secured, {}, "speaks TLS, and the call was made in plain text"),
         (plain, {"tls_ca": ca}, "does not speak TLS"),
         (secured, {"tls_ca": trust[1].ca}, f"not in {trust[1].ca}"),
         (secured, {"tls_ca": ca, "tls_server_name": "elsewhere"}, "not for elsewhere"),
+        (mutual, {"tls_ca": ca}, "want a certificate of the client (mTLS), and none was given"),
+        (mutual, {"tls_ca": ca, **stranger}, f"does not accept the certificate {other.client_certificate}"),
     ]
     roots = [Root(Counter().at(served.address, on_lost="wait", **options)) for served, options, _ in attempts]
     with contextlib.ExitStack() as stack:

@@ -160,6 +160,11 @@ def test_a_folder_that_is_too_deep_is_refused_with_its_limit(tmp_path, listener)
         UnixSocket(str(deeper / "w"))
 
 
+def test_a_path_that_clients_would_read_in_another_way_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="takes a % for the beginning of an escape"):
+        UnixSocket(str(tmp_path / "a%41"))
+
+
 def test_a_bind_that_fails_leaves_nothing(tmp_path):
     def bind(address):
         raise RuntimeError("no")
