@@ -71,7 +71,8 @@ def _load(description: CommandDescription) -> ClientCommand:
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     sys.modules[module.__name__] = module  # where annotations that are strings are looked up
     try:
-        exec(compile(source, file, "exec"), module.__dict__)  # noqa: S102 - see above
+        code = compile(source, file, "exec", dont_inherit=True)
+        exec(code, module.__dict__)  # noqa: S102 - see above
         kind = module.__dict__[BOUND_AS]
         command: ClientCommand = kind()
     except Exception as error:

@@ -143,13 +143,18 @@ def _unknown(name: str, built_in: Sequence[str], offered: Sequence[str]) -> str:
     return f"No such command '{name}': lightning-grpc itself has {', '.join(built_in)}, and {there}.{advice}"
 
 
+def _line(command: CommandDescription) -> str:
+    """Return how a command is written; what a client's part takes is known when it is executed only."""
+    return f"{command.name} ... (see --help)" if command.client_source else usage(command)
+
+
 def _as_json(command: CommandDescription) -> dict[str, Any]:
     return schema(
         "command",
         name=command.name,
         description=command.description,
         flow=command.flow,
-        usage=usage(command),
+        usage=_line(command),
         has_client_part=bool(command.client_source),
         parameters=[
             {
@@ -173,5 +178,5 @@ def _print_table(commands: Sequence[CommandDescription]) -> None:
 
     table = Table("command", "what it does", "Flow", box=box.SIMPLE_HEAD)
     for each in commands:
-        table.add_row(Text(usage(each)), Text(each.description.partition("\n")[0]), Text(each.flow))
+        table.add_row(Text(_line(each)), Text(each.description.partition("\n")[0]), Text(each.flow))
     print_table(table)

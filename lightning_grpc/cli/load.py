@@ -34,7 +34,7 @@ def load_app(file: str, arguments: list[str]) -> LightningApp:
     sys.modules["__main__"] = module
     try:
         with open(path, "rb") as source:
-            code = compile(source.read(), path, "exec")
+            code = compile(source.read(), path, "exec", dont_inherit=True)  # its own __future__ imports, not these
         exec(code, module.__dict__)  # noqa: S102 - running the user's file is what was asked for
     except (WorkFailedError, FlowFailedError, RuntimeStartError):
         raise  # the file ran its app by itself

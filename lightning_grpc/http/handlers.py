@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from lightning_grpc.components.routes import Route
 from lightning_grpc.errors import ConfigurationError
@@ -68,9 +70,12 @@ def add_route(api: FastAPI, route: Route, running: RunningApp) -> None:
         if not hasattr(api.state, "calls"):
             api.state.calls = FunctionCalls()
         endpoint = _of_function(route, api.state.calls)
-    options = {"tags": [route.flow.name if route.flow is not None else "functions"], **route.options}
+    tags = [route.flow.name if route.flow is not None else "functions"]
+    options = {"tags": tags, "response_class": Answer, **route.options}
     try:
-        endpoint.__signature__ = inspect.signature(route.handler, eval_str=True)  # type: ignore[attr-defined]
+        signature = inspect.signature(route.handler, eval_str=True)
+        _refuse_nameless(signature)
+        endpoint.__signature__ = signature  # type: ignore[attr-defined]
         endpoint.__name__, endpoint.__doc__ = route.name, inspect.getdoc(route.handler)
         api.add_api_route(route.path, endpoint, methods=[route.verb], **options)
     except Exception as error:
@@ -78,6 +83,32 @@ def add_route(api: FastAPI, route: Route, running: RunningApp) -> None:
             f"the route {route} ({route.name}) cannot be served: {type(error).__name__}: {error}. Annotations of a "
             "handler are names of its module, and its options are those of FastAPI's routes."
         ) from error
+
+
+class Answer(JSONResponse):
+    """JSON, which has no nan and no infinity: null stands for them, as in what pydantic writes."""
+
+    def render(self, content: Any) -> bytes:
+        """Return the body."""
+        try:
+            return super().render(content)
+        except ValueError:
+            return super().render(_without_nonfinite(content))
+
+
+def _without_nonfinite(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _without_nonfinite(item) for key, item in content.items()}
+    if isinstance(content, list | tuple):
+        return [_without_nonfinite(item) for item in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def _refuse_nameless(signature: inspect.Signature) -> None:
+    """Refuse parameters that a request cannot give, for it gives all by name."""
+    for each in signature.parameters.values():
+        if each.kind not in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY):
+            raise TypeError(f"a request gives what a handler takes by name, which {each} has not")
 
 
 def _of_flow(route: Route, running: RunningApp) -> Endpoint:

@@ -107,6 +107,9 @@ class Shop(L.LightningFlow):
     def echo(self, request: Request):
         return {"method": request.method, "json": request.json(), "kind": request.headers["x-kind"]}
 
+    def measured(self, x: float):
+        return {"x": x, "all": (x, [x, 1.5])}
+
     def failing(self):
         self.fail("enough")
 
@@ -123,6 +126,7 @@ class Shop(L.LightningFlow):
         return [
             Post("/v1/api/request", self.handler),
             Get("/v1/names", self.list_names),
+            Get("/v1/measured", self.measured),
             Put("/v1/items/{key}", self.put_item, status_code=201),
             Delete("/v1/items/{key}", self.delete_item),
             Get("/v1/raising", self.raising),

@@ -339,6 +339,7 @@ def test_help_and_the_list_tell_what_a_command_does_and_takes(start):
     assert listed["poke the child"]["flow"] == "root.child"
     assert listed["make"]["parameters"][0]["json_schema"]["required"] == ["name"]
     assert [each["has_client_part"] for each in (listed["greet"], listed["add"])] == [True, False]
+    assert listed["greet"]["usage"] == "greet ... (see --help)"
 
 
 def test_an_exception_is_printed_with_its_traceback_and_the_app_goes_on(start):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import textwrap
 
 import pytest
 from command_lines import command
@@ -22,6 +23,26 @@ def write(tmp_path):
         return path
 
     return write_file
+
+
+def test_a_file_has_the_annotations_that_it_has_as_a_script(write):
+    text = """
+        import lightning_grpc as L
+
+        def f(x: int, y: "Later"): ...
+
+        class Flow(L.LightningFlow):
+            def run(self):
+                print(f.__annotations__)
+                self.stop()
+
+        app = L.LightningApp(Flow())
+    """
+    plain = write(textwrap.dedent(text), "plain.py")
+    done = command("run", "app", plain, "--no-server")
+    assert (done.returncode, done.stdout) == (0, "{'x': <class 'int'>, 'y': 'Later'}\n"), done.stderr
+    late = write("from __future__ import annotations\n" + textwrap.dedent(text), "late.py")
+    assert command("run", "app", late, "--no-server").stdout == """{'x': 'int', 'y': "'Later'"}\n"""
 
 
 FLOW = """

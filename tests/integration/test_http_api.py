@@ -66,6 +66,13 @@ def test_a_flows_methods_run_on_the_thread_that_runs_the_flow(served):
     assert "async" in served.root.names
 
 
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_a_number_that_json_does_not_have_is_null_in_what_a_handler_returns(served, number):
+    answer = served.client.get("/v1/measured", params={"x": number})
+    assert (answer.status_code, answer.json()) == (200, {"x": None, "all": [None, [None, 1.5]]})
+    assert served.client.get("/v1/measured", params={"x": 2}).json() == {"x": 2.0, "all": [2.0, [2.0, 1.5]]}
+
+
 def test_functions_need_no_flow(served):
     assert served.client.get("/v1/double/4").json() == 8
     assert served.client.get("/v1/triple/4").json() == 12
@@ -487,12 +494,21 @@ class Named(L.LightningFlow):
     def two(self, model: HandlerModel):
         return model
 
+    def any(self, *args):
+        return args
+
 
 def test_a_route_that_cannot_be_served_fails_the_app():
     root = Named(lambda flow: Get("/v1/one", flow.one, colour="red"))
     app = L.LightningApp(root, http_port=0)
     with pytest.raises(ConfigurationError, match=r"the route GET /v1/one \(one\) cannot be served.*colour"):
         app.run()
+
+
+def test_a_handler_that_takes_what_a_request_cannot_name_fails_the_app():
+    root = Named(lambda flow: Get("/v1/any", flow.any))
+    with pytest.raises(ConfigurationError, match=r"the route GET /v1/any \(any\) cannot be served: .*\*args"):
+        L.LightningApp(root, http_port=0).run()
 
 
 def test_two_flows_with_the_same_route_are_an_error_before_the_app_runs():

@@ -65,6 +65,37 @@ class Reattaching(Root):
         super().load_state_dict(flow_state, children_states, strict)
 
 
+class Dag(L.LightningFlow):
+    """Has a Work, and comes as a whole into a structure of another Flow."""
+
+    def __init__(self):
+        super().__init__()
+        self.w = Work()
+
+
+class Scheduling(L.LightningFlow):
+    """Attaches what its structures have had as docs/checkpoints.md says."""
+
+    def __init__(self):
+        super().__init__()
+        self.by_name = Dict()
+        self.dags = List()
+
+    def run(self):
+        pass
+
+    def load_state_dict(self, flow_state, children_states, strict=True):
+        for name in children_states:
+            place, _, key = name.partition(".")
+            if "." in key:
+                continue
+            if place == "by_name":
+                self.by_name[key] = Dag()
+            elif place == "dags":
+                self.dags.append(Dag(), number=int(key))
+        super().load_state_dict(flow_state, children_states, strict)
+
+
 def document_of(root):
     return {**root.state, "app_state": {"stage": "running"}}
 
@@ -99,6 +130,19 @@ def test_the_states_of_a_document_are_those_of_its_tree():
         kept = {key: value for key, value in expected[name]["vars"].items() if key not in of_a_process}
         assert state["vars"] == kept or state == expected[name]
     assert states_of(document_of(root)).keys() == expected.keys()
+
+
+def test_flows_in_structures_come_again_with_their_works():
+    before = Scheduling()
+    before.by_name["a"] = Dag()
+    for number in range(3):
+        before.dags.append(Dag())
+        before.dags[number].w.n = number
+    del before.dags[1]
+    after = Scheduling()
+    resume(after, document_of(before))
+    assert after.state == before.state
+    assert [dag.w.n for dag in after.dags] == [0, 2]
 
 
 def test_a_tree_that_has_grown_and_shrunk_is_made_again():
