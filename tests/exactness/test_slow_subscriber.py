@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 import time
 
 import psutil
@@ -17,6 +18,9 @@ WINDOW_S = 2.5
 """How long the Work is watched without the slow subscriber, and in one case with it."""
 A_MINUTE_S = 60.0
 GROWTH_BYTES = 10 << 20
+TIMES_LATER = 4
+"""How much later the others' frames may come: what else the machine does meanwhile is not known."""
+SOON_S = 0.002
 
 
 class Reader:
@@ -26,6 +30,7 @@ class Reader:
         self.stream = stream
         self.document = None
         self.revision = 0
+        self.latencies_s = []
 
     async def read(self):
         async with asyncio.timeout(DEADLINE_S):
@@ -36,6 +41,8 @@ class Reader:
                 else:
                     assert frame.revision == self.revision + isinstance(frame, Delta)
                     apply(self.document, getattr(frame, "changes", ()))
+                    if isinstance(frame, Delta):
+                        self.latencies_s.append(time.time() - frame.made_at_s)
                 self.revision = frame.revision
 
     @property
@@ -45,19 +52,19 @@ class Reader:
 
 
 async def read_for(reader, seconds, process):
-    """Read for a while; returns how many revisions came and the most memory that the process took."""
-    first, most = reader.revision, 0
+    """Read for a while; returns how late half of the frames were at most, and the most memory that the process took."""
+    reader.latencies_s, most = [], 0
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         await reader.read()
         most = max(most, process.memory_info().rss)
-    return reader.revision - first, most
+    return statistics.median(reader.latencies_s), most
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(A_MINUTE_S + 60)
-@pytest.mark.parametrize(("size", "seconds"), [(10, A_MINUTE_S), (10_000, WINDOW_S)])
-def test_a_subscriber_that_reads_nothing_costs_no_memory_and_no_one_elses_revisions_and_ends_converged(
+@pytest.mark.parametrize(("size", "seconds"), [(10_000, A_MINUTE_S), (10, WINDOW_S)])
+def test_a_subscriber_that_reads_nothing_costs_no_memory_and_no_one_elses_latency_and_ends_converged(
     size, seconds, tmp_path
 ):
     enough = tmp_path / "enough"
@@ -70,10 +77,10 @@ def test_a_subscriber_that_reads_nothing_costs_no_memory_and_no_one_elses_revisi
             channel = await connect()
             await channel.run("1", "run:1", (size, str(enough), seconds + DEADLINE_S), {}, {})
             await read_for(quick, 1.0, process)  # buffers and the log get as large as they get
-            before, memory_before = await read_for(quick, WINDOW_S, process)
+            late_before_s, memory_before = await read_for(quick, WINDOW_S, process)
             slow = Reader((await connect()).state_delta(handle.epoch, 0))
             await slow.read()
-            during, memory_during = await read_for(quick, seconds, process)
+            late_during_s, memory_during = await read_for(quick, seconds, process)
             enough.touch()
             while not quick.has_seen_the_end:
                 await quick.read()
@@ -81,7 +88,7 @@ def test_a_subscriber_that_reads_nothing_costs_no_memory_and_no_one_elses_revisi
                 await slow.read()
             assert slow.document == quick.document
             assert memory_during - memory_before < GROWTH_BYTES
-            assert during / seconds > before / WINDOW_S / 10  # what else the machine does meanwhile is not known
+            assert late_during_s < TIMES_LATER * max(late_before_s, SOON_S)
             for reader in (quick, slow):
                 await reader.stream.aclose()
 
