@@ -29,7 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
     cases = [load(name) for name in options.names or NAMES]
     if options.list:
         for case in cases:
-            console.print(f"{case.name:12} {case.rows[0].title}", highlight=False, soft_wrap=True)
+            for row in case.rows:
+                console.print(f"{case.name:12} {row.title}", highlight=False, soft_wrap=True)
         return 0
     surroundings = machine.describe()
     wanted = [] if options.no_peers else [name for name in PEERS if any(name in case.peers for case in cases)]

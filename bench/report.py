@@ -22,6 +22,7 @@ class Line:
         shown: Per side, the median of what its column shows; nan for what was not measured.
         values: Per side, the median of what is compared with the target.
         extremes: The least and the most of that in a round of this package.
+        has_failed: Whether this package, or what it is compared with, did not come to an end in some round.
     """
 
     case: str
@@ -29,6 +30,7 @@ class Line:
     shown: Mapping[str, float]
     values: Mapping[str, float]
     extremes: tuple[float, float] = (math.nan, math.nan)
+    has_failed: bool = False
 
     @property
     def value(self) -> float:
@@ -38,13 +40,15 @@ class Line:
     @property
     def is_met(self) -> bool:
         """Whether this package meets the target."""
-        return self.row.is_met(self.value)
+        return self.row.is_met(self.value) and not self.has_failed
 
     @property
     def verdict(self) -> str:
         """The same in words, with how far off it is."""
         if math.isnan(self.value):
             return "NOT MEASURED"
+        if self.has_failed:
+            return "FAILED"
         if self.is_met:
             return "met"
         distance = self.row.distance(self.value)
@@ -77,7 +81,8 @@ def lines_of(case: Case, results: Results) -> list[Line]:
             rounds = [each for each in results.rounds if side in each]
             shown[side] = median([each[side].get(metric, math.nan) for each in rounds])
             values[side] = median([row.value(each[side], each.get(RAW, {})) for each in rounds])
-        lines.append(Line(case.name, row, shown, values, (min(ours), max(ours))))
+        has_failed = not {OURS, RAW}.isdisjoint(results.failures)
+        lines.append(Line(case.name, row, shown, values, (min(ours), max(ours)), has_failed))
     return lines
 
 
@@ -158,6 +163,11 @@ def markdown(
         text.append(f"| {' | '.join(row)} |")
     text += ["", "## What is compared with", ""]
     text += [f"- `{case.name}`: raw is {case.raw_is}." for case in cases if case.raw_is]
+    missing = ", ".join(f"`{case.name}`" for case in cases if case.raw is None)
+    text += [f"- {missing}: there is no raw side, for bare gRPC has nothing that does the same."] if missing else []
+    text += [
+        "- Every number is the median of its rounds, `compared` too, which so need not be the ratio of two that are shown."
+    ]
     text += [f"- `{case.name}`: {case.note}" for case in cases if case.note]
     text += [f"- {name}: {state}." for name, state in peers.items()]
     failures = [

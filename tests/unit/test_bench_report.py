@@ -43,6 +43,13 @@ def test_what_was_not_measured_meets_no_target():
     assert math.isnan(median([math.nan]))
 
 
+@pytest.mark.parametrize(("side", "verdict"), [("ours", "FAILED"), ("raw", "FAILED"), ("peer", "met")])
+def test_a_case_that_failed_in_a_later_round_meets_no_target(side, verdict):
+    measured = results()
+    measured.failures[side] = "not done after 50 s"
+    assert lines_of(CASE, measured)[0].verdict == verdict
+
+
 def test_a_peer_that_lacks_a_number_has_a_dash():
     push, runs = lines_of(CASE, results())
     assert cells(push, ["peer"])[3] == "100 ms (100 x)"
