@@ -165,9 +165,7 @@ def markdown(
     text += [f"- `{case.name}`: raw is {case.raw_is}." for case in cases if case.raw_is]
     missing = ", ".join(f"`{case.name}`" for case in cases if case.raw is None)
     text += [f"- {missing}: there is no raw side, for bare gRPC has nothing that does the same."] if missing else []
-    text += [
-        "- Every number is the median of its rounds, `compared` too, which so need not be the ratio of two that are shown."
-    ]
+    text += ["- Every number is the median of its rounds; `compared` need not be the ratio of two that are shown."]
     text += [f"- `{case.name}`: {case.note}" for case in cases if case.note]
     text += [f"- {name}: {state}." for name, state in peers.items()]
     failures = [
