@@ -39,6 +39,8 @@ class Checkpoint:
     """
 
     def __init__(self, directory: str | Path, *, resuming: bool, limit_bytes: int = LIMIT_BYTES) -> None:
+        if not str(directory):
+            raise CheckpointError("the directory of the checkpoint has an empty name; is a variable not set?")
         self._file = CheckpointFile.open_to_write(directory)
         self._limit_bytes = limit_bytes
         self._document: Document | None = None

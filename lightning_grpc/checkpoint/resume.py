@@ -37,8 +37,9 @@ def resume(root: LightningFlow, document: Document) -> None:
     try:
         reload_state(root, states)
     except (ValueError, DefinitionError) as error:
+        why = str(error).rstrip(".")
         raise CheckpointError(
-            f"the app cannot be resumed, because its components are not those of the checkpoint: {error}. Components "
+            f"the app cannot be resumed, because its components are not those of the checkpoint: {why}. Components "
             "that run() attaches are attached again in load_state_dict() of their Flow; see docs/checkpoints.md."
         ) from error
     remove_what_was_removed(root, document)

@@ -68,7 +68,7 @@ def run_file(
         app.name = name or app.name or file
         if log_level is not None:
             app.log_level = log_level
-        app.checkpoint_dir = checkpoint_dir or app.checkpoint_dir
+        app.checkpoint_dir = app.checkpoint_dir if checkpoint_dir is None else checkpoint_dir
         app.resume = resume or app.resume
         app.http_host = (http_host or app.http_host or DEFAULT_HOST) if http else None
         app.http_port = (app.http_port if http_port is None else http_port) if http else None

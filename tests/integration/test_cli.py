@@ -25,6 +25,12 @@ def write(tmp_path):
     return write_file
 
 
+def test_an_empty_name_of_a_directory_is_not_taken_for_no_checkpoint(write):
+    done = command("run", "app", write(FLOW.format(end="self.stop()")), "--no-server", "--checkpoint-dir", "")
+    assert done.returncode == 1
+    assert "the directory of the checkpoint has an empty name; is a variable not set?" in done.stderr
+
+
 def test_a_file_has_the_annotations_that_it_has_as_a_script(write):
     text = """
         import lightning_grpc as L
