@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import queue
+import threading
 from concurrent import futures
 
 import grpc
@@ -23,7 +23,7 @@ class ForeignWork:
         self._document = {"vars": variables, "calls": {"latest_call_hash": None}}
         self._major = major
         self._class_name = class_name
-        self._streams = []
+        self._has_ended = threading.Event()
         self._server = grpc.server(futures.ThreadPoolExecutor(8, "foreign"), options=SERVER_OPTIONS)
         methods = {
             "Describe": grpc.unary_unary_rpc_method_handler(
@@ -48,15 +48,12 @@ class ForeignWork:
 
     def _stream(self, request, context):
         yield codec.frame_snapshot(7, 1, self._document)
-        frames = queue.SimpleQueue()
-        self._streams.append(frames)
-        frames.get()
+        self._has_ended.wait()
 
     def __enter__(self):
         self._server.start()
         return self
 
     def __exit__(self, *_):
-        for frames in self._streams:
-            frames.put(None)
+        self._has_ended.set()  # for streams that are about to begin, too
         self._server.stop(None).wait()
