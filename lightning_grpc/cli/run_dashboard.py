@@ -9,11 +9,11 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from lightning_grpc.cli.output import say
+from lightning_grpc.cli.output import PROGRAM, is_debug, say, trace
 from lightning_grpc.dashboard.events import Ended, LinesPrinted
-from lightning_grpc.dashboard.live import Live, show
+from lightning_grpc.dashboard.live import Live, ending_by_signal, show
 from lightning_grpc.dashboard.source import AppSource, Emit
 from lightning_grpc.dashboard.terminal import Terminal
 from lightning_grpc.errors import AppEndedError, LightningGrpcError
@@ -31,7 +31,8 @@ _MOST_BYTES = 1 << 16
 def run_with_dashboard(words: Sequence[str]) -> int:
     """Run an app in a process of its own, show its dashboard until it is left, and return the app's exit code.
 
-    Leaving the dashboard ends the app as Ctrl-C would. What the app has printed last is printed here, too.
+    Leaving the dashboard ends the app as Ctrl-C would. What the app has printed last is printed here, too. If the
+    dashboard fails, the app goes on, and all that it prints is printed here.
 
     Args:
         words: The command line that runs it, without the program's name.
@@ -45,11 +46,14 @@ async def _run(words: Sequence[str]) -> int:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        process_group=0,  # so that it hears of Ctrl-C once, from here
     )
     source = LaunchedSource(process)
     terminal = Terminal()
     try:
         code = await show(Live(source, terminal), terminal)
+    except Exception as error:
+        code = await _go_on(process, source, error)
     finally:
         await _end(process)
         await source.close()
@@ -57,6 +61,22 @@ async def _run(words: Sequence[str]) -> int:
     for line in list(source.printed)[-(_KEPT_LINES if failed else _SHOWN_LINES) :]:
         say(line)
     return code or _exit_code(process.returncode or 0)
+
+
+async def _go_on(process: asyncio.subprocess.Process, source: LaunchedSource, error: Exception) -> int:
+    """Let the app end by itself, though its dashboard has failed; returns 0, or the exit code of what has ended it."""
+    trace(error)
+    how = "" if is_debug() else f" Where that came from is told by: {PROGRAM} --debug ..."
+    say(f"ERROR: the dashboard has failed with {type(error).__name__}: {error}. The app goes on; Ctrl-C ends it.{how}")
+    source.hand_over(say)
+    ended_by: list[int] = []
+    try:
+        with ending_by_signal() as ended_by:
+            await process.wait()
+    except asyncio.CancelledError:
+        if not ended_by:
+            raise
+    return 128 + ended_by[0] if ended_by else 0
 
 
 def _exit_code(code: int) -> int:
@@ -90,6 +110,7 @@ class LaunchedSource:
         self._process = process
         self._source: AppSource | None = None
         self.printed: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._keep: Callable[[str], None] = self.printed.append
         self._reading = asyncio.create_task(self._read(), name="output of the app")
 
     async def run(self, emit: Emit) -> None:
@@ -130,6 +151,12 @@ class LaunchedSource:
         if self._source is not None:
             await self._source.close()
 
+    def hand_over(self, tell: Callable[[str], None]) -> None:
+        """Have all lines told that are kept, and from now on each as it comes."""
+        while self.printed:
+            tell(self.printed.popleft())
+        self._keep = tell
+
     def _connected(self) -> AppSource:
         if self._source is None:
             raise AppEndedError("the app does not serve yet")
@@ -150,7 +177,8 @@ class LaunchedSource:
         rest = b""
         while data := await self._process.stdout.read(_MOST_BYTES):
             *lines, rest = (rest + data).split(b"\n")
-            self.printed.extend(line.decode(errors="replace") for line in lines)
+            for line in lines:
+                self._keep(line.decode(errors="replace"))
             rest = rest[-_MOST_BYTES:]
         if rest:
-            self.printed.append(rest.decode(errors="replace"))
+            self._keep(rest.decode(errors="replace"))

@@ -6,6 +6,7 @@ A row is a list of spans, each a text and the name of a style. `fitted` makes an
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -145,21 +146,27 @@ def _write_items(parts: list[str], value: Any, room: int) -> int:
     return room
 
 
-def spark(points: Sequence[float], width: int) -> str:
+def spark(points: Sequence[float], width: int, *, from_zero: bool = False) -> str:
     """Draw the newest points as a line of `width` cells, the newest at its right.
 
+    Args:
+        points: The points, oldest first; finite.
+        width: In cells.
+        from_zero: Whether the lowest line means 0, as it should for amounts; else it means the least of the points.
+
     Example:
-        >>> spark([0, 1, 2, 3], 6)
-        '  ▁▃▆█'
+        >>> spark([0, 1, 2, 3], 6), spark([20, 20, 15], 6, from_zero=True)
+        ('  ▁▃▆█', '   ██▆')
     """
     shown = points[-width:] if width > 0 else ()
     if not shown:
         return " " * max(0, width)
-    low, high = min(shown), max(shown)
-    if high <= low:
+    low, high = 0.0 if from_zero else min(shown), max(shown)
+    span = high / 2 - low / 2  # halved, for two of the largest floats are further apart than any float
+    if span < sys.float_info.min:  # and what is below can be divided by nothing
         return ((_SPARKS[3] if high else _SPARKS[0]) * len(shown)).rjust(width)
-    scale = (len(_SPARKS) - 1) / (high - low)
-    return "".join(_SPARKS[round((point - low) * scale)] for point in shown).rjust(width)
+    last = len(_SPARKS) - 1
+    return "".join(_SPARKS[round((point / 2 - low / 2) / span * last)] for point in shown).rjust(width)
 
 
 def bar(share: float, width: int) -> str:

@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Protocol
 
 from lightning_grpc.dashboard.controls import step
@@ -40,6 +40,7 @@ _TICK_S = 1.0  # for what changes with time alone: the time that something is up
 _FADE_TICK_S = 0.2  # while something fades
 _ESCAPE_S = 0.05  # after a lone escape, for the rest of a sequence
 _ACT_S = 2.0  # for what was wanted to be done, when the person leaves
+_ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 _MOST_WAITING = 10_000  # events; a dashboard that is stopped by Ctrl-Z, say, leaves out what it cannot keep
 
 
@@ -233,6 +234,22 @@ async def show(live: Live, terminal: Terminal) -> int:
 
     However it ends, the terminal is as it was before.
     """
+    try:
+        with ending_by_signal() as ended_by:
+            try:
+                terminal.open()
+                await live.run()
+            finally:
+                terminal.close()
+    except asyncio.CancelledError:
+        if not ended_by:
+            raise
+    return 128 + ended_by[0] if ended_by else 0
+
+
+@contextlib.contextmanager
+def ending_by_signal() -> Iterator[list[int]]:
+    """Have the signals that end a program cancel the task, so that it ends in order; yields those that came."""
     loop = asyncio.get_running_loop()
     ended_by: list[int] = []
     running = asyncio.current_task()
@@ -242,17 +259,10 @@ async def show(live: Live, terminal: Terminal) -> int:
         ended_by.append(signum)
         running.cancel()
 
-    numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-    for signum in numbers:
+    for signum in _ENDING:
         loop.add_signal_handler(signum, end, signum)
     try:
-        terminal.open()
-        await live.run()
-    except asyncio.CancelledError:
-        if not ended_by:
-            raise
+        yield ended_by
     finally:
-        terminal.close()
-        for signum in numbers:
+        for signum in _ENDING:
             loop.remove_signal_handler(signum)
-    return 128 + ended_by[0] if ended_by else 0

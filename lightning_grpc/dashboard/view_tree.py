@@ -49,7 +49,7 @@ def _ran(seen: _Seen) -> float | None:
 
 _COLUMNS = (  # those that matter most first: as many as there is room for are shown
     _Column("Δ/s", 6, lambda seen: (rate(seen.figures.rate), "number")),
-    _Column("changes", 10, lambda seen: (spark(seen.figures.rates, 9), "spark")),
+    _Column("changes", 10, lambda seen: (spark(seen.figures.rates, 9, from_zero=True), "spark")),
     _Column("ran", 7, lambda seen: (duration(_ran(seen)), "")),
     _Column("done", 6, lambda seen: (count(seen.progress.successes), "")),
     _Column("cpu", 6, lambda seen: (share(seen.figures.cpu_share), "")),

@@ -147,6 +147,7 @@ def test_the_screen_follows_its_size(app):
     ("signum", "code"),
     [
         (signal.SIGTERM, 143),
+        (signal.SIGQUIT, 131),
         pytest.param(signal.SIGHUP, 129, marks=pytest.mark.slow),
         pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
     ],
@@ -160,7 +161,8 @@ def test_a_signal_ends_it_and_the_terminal_is_as_before(app, signum, code):
         assert terminal.is_cooked
 
 
-def test_a_crash_leaves_the_terminal_as_before_and_is_told(app, tmp_path):
+def broken_view(tmp_path):
+    """A folder for PYTHONPATH with which every dashboard fails to draw its tree."""
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\n"
         "def break_it():\n"
@@ -177,11 +179,33 @@ def test_a_crash_leaves_the_terminal_as_before_and_is_told(app, tmp_path):
         "        return None\n"
         "sys.meta_path.insert(0, Finder())\n"
     )
-    with Terminal("dashboard", app, PYTHONPATH=str(tmp_path)) as terminal:
+    return str(tmp_path)
+
+
+def test_a_crash_leaves_the_terminal_as_before_and_is_told(app, tmp_path):
+    with Terminal("dashboard", app, PYTHONPATH=broken_view(tmp_path)) as terminal:
         assert terminal.ends() == 1
         assert not terminal.screen.is_alternate
         assert terminal.is_cooked
         terminal.shows("the view is broken")
+
+
+@pytest.mark.parametrize(("how", "code"), [("key", 130), ("signal", 143)])
+def test_an_app_goes_on_if_its_dashboard_crashes_and_what_it_prints_is_shown(app_file, tmp_path, how, code):
+    name = f"crashing-{os.getpid()}"
+    words = ("run", "app", str(app_file), "--name", name, "--dashboard")
+    with Terminal(*words, PYTHONPATH=broken_view(tmp_path)) as terminal:
+        terminal.shows("the dashboard has failed with RuntimeError: the view is broken. The app goes on")
+        assert terminal.is_cooked
+        terminal.shows("three is reached")
+        assert entry_of(name) is not None
+        if how == "key":
+            terminal.press("\x03")
+        else:
+            terminal.child.kill(signal.SIGTERM)
+        assert terminal.ends() == code
+        terminal.shows("Your app is being stopped")
+    assert entry_of(name) is None
 
 
 def test_a_work_is_stopped_after_a_yes_and_the_end_of_the_app_keeps_its_last_state(app_file):
