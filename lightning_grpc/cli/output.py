@@ -14,9 +14,12 @@ import math
 import os
 import sys
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 PROGRAM = "lightning-grpc"
 FAILED, MISUSED, INTERRUPTED, CLOSED, TERMINATED = 1, 2, 130, 141, 143
@@ -25,7 +28,7 @@ FAILED, MISUSED, INTERRUPTED, CLOSED, TERMINATED = 1, 2, 130, 141, 143
 DEBUG = "lightning_grpc.debug"
 """The key in a context's meta that says whether ``--debug`` was given."""
 
-_WIDEST = 1000
+_WIDEST, _HEIGHT = 1000, 25
 _PRINTED_BITS = 14_000  # Python prints no integer of more than 4,300 digits
 
 
@@ -45,7 +48,7 @@ def as_json(value: Any) -> Any:
         {'pair': [1, 2.5], '7': {'$float': 'nan'}}
     """
     if isinstance(value, dict):
-        return {_text(key): as_json(item) for key, item in value.items()}
+        return {key_text(key): as_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [as_json(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
@@ -53,6 +56,11 @@ def as_json(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > _PRINTED_BITS:
         return {"$int": hex(value)}
     return value.__name__ if isinstance(value, type) else value
+
+
+def key_text(key: Any) -> str:
+    """Write a key of a dict in the state as the text that JSON has in its place."""
+    return hex(key) if isinstance(key, int) and key.bit_length() > _PRINTED_BITS else str(key)
 
 
 def print_json(value: Any, *, indented: bool | None = None) -> None:
@@ -69,12 +77,18 @@ def print_json(value: Any, *, indented: bool | None = None) -> None:
     print(text, flush=True)
 
 
-def print_table(table: Any) -> None:
-    """Print a table of Rich's: as wide as the terminal, or, for a program that reads it, each row on one line."""
+def data_console() -> Console:
+    """Return what prints data by Rich: as wide as the terminal, or, for a program that reads it, each row on a line."""
     from rich.console import Console
 
-    is_seen = sys.stdout.isatty() or "COLUMNS" in os.environ
-    Console(width=None if is_seen else _WIDEST).print(table, markup=False, highlight=False)
+    if sys.stdout.isatty() or "COLUMNS" in os.environ:
+        return Console()
+    return Console(width=_WIDEST, height=_HEIGHT)  # told both, for of TERM=dumb Rich believes both or none
+
+
+def print_table(table: Any) -> None:
+    """Print a table of Rich's."""
+    data_console().print(table, markup=False, highlight=False)
     sys.stdout.flush()
 
 
@@ -118,7 +132,9 @@ def fail(words: str, code: int = FAILED) -> SystemExit:
 
             raise fail("the app has ended")
     """
-    say(f"ERROR: {words}")
+    from lightning_grpc.dashboard.cells import clean
+
+    say("ERROR: " + "\n".join(map(clean, words.split("\n"))))  # names in it may be any text
     return SystemExit(code)
 
 
@@ -155,7 +171,3 @@ def discard() -> None:
     """Let what is still to be printed go nowhere, for who was to read it has closed stdout."""
     with contextlib.suppress(OSError, io.UnsupportedOperation), open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
-
-
-def _text(key: Any) -> str:
-    return hex(key) if isinstance(key, int) and key.bit_length() > _PRINTED_BITS else str(key)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lightning_grpc.cli.output import fail, print_json, print_table, say, schema, trace
+from lightning_grpc.dashboard.cells import clean
 from lightning_grpc.errors import ConfigurationError, LightningGrpcError
 from lightning_grpc.service.async_client import AsyncAppClient
 from lightning_grpc.service.registry import AppEntry, WorksEntry, running_apps, running_works
@@ -115,7 +116,7 @@ def _print_table(rows: Sequence[Row], works: Sequence[WorksEntry], now_s: float)
     for row in rows:
         entry = row.entry
         table.add_row(
-            entry.name,
+            clean(entry.name),
             "app",
             str(entry.pid),
             row.stage,
@@ -127,7 +128,7 @@ def _print_table(rows: Sequence[Row], works: Sequence[WorksEntry], now_s: float)
     for served in works:
         for name in served.names:
             lived = uptime(now_s - served.started_at_s)
-            table.add_row(name, "work", str(served.pid), SERVING, "-", lived, "-", served.address)
+            table.add_row(clean(name), "work", str(served.pid), SERVING, "-", lived, "-", served.address)
     print_table(table)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lightning_grpc.dashboard.cells import clean
 from lightning_grpc.errors import ConfigurationError
 from lightning_grpc.state.values import Key, Path
 
@@ -80,9 +81,9 @@ def _step(container: Any, key: Key) -> tuple[Key, Any] | None:
 
 
 def _nothing(keys: Sequence[Key], depth: int, sections: Sequence[tuple[str, Any]], found: Any) -> str:
-    where = ".".join(["root", *map(str, keys[:depth])])
+    where = clean(".".join(["root", *map(str, keys[:depth])]))
     named = [each for _, each in sections] or [found]
-    names = [str(each) for container in named if isinstance(container, dict) for each in container]
+    names = [clean(str(each)) for container in named if isinstance(container, dict) for each in container]
     if isinstance(found, list | tuple) and found:
         names = [f"0 to {len(found) - 1}"]
     names = sorted(each for each in names if not each.startswith("_"))

@@ -12,6 +12,7 @@ from lightning_grpc.cli.connection import app_option, connect, find_app, json_op
 from lightning_grpc.cli.help import Command
 from lightning_grpc.cli.output import print_json, print_table, say, schema
 from lightning_grpc.cli.progress import waiting_for
+from lightning_grpc.dashboard.cells import clean
 
 if TYPE_CHECKING:
     from lightning_grpc.coordinator.metrics import FlowRun
@@ -86,7 +87,7 @@ def _table(runs: tuple[FlowRun, ...]) -> Any:
     for heading in ("run", "at", "took", "deltas", "because of"):
         table.add_column(heading, justify="left" if heading in ("at", "because of") else "right", overflow="fold")
     for run in runs:
-        causes = "; ".join(map(str, run.causes)) or "-"
+        causes = clean("; ".join(map(str, run.causes))) or "-"
         table.add_row(
             str(run.number),
             f"{time.strftime('%H:%M:%S', time.localtime(run.began_s))}.{int(run.began_s % 1 * 1000):03}",

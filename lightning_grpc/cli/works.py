@@ -15,6 +15,7 @@ from lightning_grpc.cli.connection import app_option, connect, find_app, json_op
 from lightning_grpc.cli.help import Command
 from lightning_grpc.cli.output import can_show, is_movable, print_json, print_table, say, schema
 from lightning_grpc.cli.progress import waiting_for
+from lightning_grpc.dashboard.cells import clean
 
 if TYPE_CHECKING:
     from lightning_grpc.service.app_client import AppClient
@@ -157,9 +158,9 @@ def table(works: Sequence[WorkDescription], memory: Sequence[int | None], *, in_
     for work, taken in zip(works, memory, strict=True):
         key = "unreachable" if work.reason == "unreachable" else work.stage
         sign, plain, colour = _GLYPHS.get(key, ("?", "?", "dim"))
-        reason = f" ({work.reason})" if work.reason else ""
+        reason = f" ({clean(work.reason)})" if work.reason else ""
         shown.add_row(
-            Text(work.name),
+            Text(clean(work.name)),
             Text(f"{plain if ascii_only else sign} {work.stage}{reason}", style=colour),
             str(work.successes),
             str(work.revision or "-"),

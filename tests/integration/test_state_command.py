@@ -8,6 +8,7 @@ import os
 
 import pytest
 from command_lines import command
+from screens import terminal
 
 from lightning_grpc.checkpoint.file import CheckpointFile, Row, RunOfApp
 from lightning_grpc.checkpoint.format import FILE_NAME
@@ -56,6 +57,42 @@ def test_the_newest_state_is_shown_as_a_tree(checkpoint):
     assert "text: '[red]as it is'" in lines
     assert "rows: [{'x': 1.5}]" in lines
     assert done.stderr == ""
+
+
+def kept(directory, **variables):
+    """A checkpoint whose root has these attributes."""
+    document = {"vars": variables, "calls": {}, "flows": {}, "works": {}, "structures": {}, "changes": {}}
+    with contextlib.closing(CheckpointFile.open_to_write(directory)) as file:
+        file.create("app.py", RunOfApp(1, 1, 1.0, 1, ""), document)
+    return directory
+
+
+def test_keys_that_are_escape_sequences_or_lines_are_shown_and_do_nothing(tmp_path):
+    directory = kept(tmp_path / "kept", key={"\x1b]0;PWNED\x07k": 1, "\x1b[5mb": {"a\nb": 2}})
+    with terminal("state", "--checkpoint", directory, columns=100) as screen:
+        assert screen.ended() == 0
+        assert b"\x1b]0;" not in screen.raw
+        assert b"\x1b[5m" not in screen.raw
+        assert "\\x1b]0;PWNED\\x07k: 1" in screen.text
+        assert "\\x1b[5mb" in screen.text
+        assert "a\\nb: 2" in screen.text
+    done = command("state", "--checkpoint", directory, "root.key.nothing")
+    assert done.returncode == 2
+    assert done.stderr == "ERROR: root.key has no 'nothing'; it has \\x1b[5mb, \\x1b]0;PWNED\\x07k\n"
+
+
+def test_each_item_is_whole_for_a_program_and_on_a_line_that_fits_for_a_person(tmp_path):
+    plain = {name: value for name, value in os.environ.items() if name != "COLUMNS"}  # which readline sets behind it
+    directory = kept(tmp_path / "kept", s="x" * 95, rows=["y" * 30, "z" * 30, "end"])
+    printed = command("state", "--checkpoint", directory, env=plain).stdout
+    lines = [line.strip("│├└─ ") for line in printed.splitlines()]
+    assert f"s: {'x' * 95!r}" in lines
+    assert f"rows: {['y' * 30, 'z' * 30, 'end']}" in lines
+    with terminal("state", "--checkpoint", directory, columns=60) as screen:
+        assert screen.ended() == 0
+        rows = [row for row in screen.rows if "s: " in row]
+        assert len(rows) == 2
+        assert all(len(row) == 60 and row.endswith(("x…", "z…")) for row in rows)
 
 
 def test_an_older_state_is_shown_as_json(checkpoint):
