@@ -109,7 +109,9 @@ def _zoomed(model: Model) -> Model:
 
 
 def _paused(model: Model) -> Model:
-    return replace(model, held=None if model.held is not None else model.data)
+    if model.held is not None:
+        return replace(model, held=None)
+    return replace(model, held=model.data, held_at_s=model.now_s)
 
 
 def _asking_for_a_filter(model: Model) -> Model:

@@ -251,6 +251,7 @@ class Model:
     Attributes:
         data: What is known of the app.
         held: What was known when it was paused; None if it is not.
+        held_at_s: When it was paused.
         ui: What the person has chosen.
         now_s: What time it is, in seconds since 1970.
         utc_offset_s: How far the local time is ahead of UTC.
@@ -260,6 +261,7 @@ class Model:
 
     data: Data = Data()
     held: Data | None = None
+    held_at_s: float = 0.0
     ui: Ui = Ui()
     now_s: float = 0.0
     utc_offset_s: float = 0.0
@@ -270,6 +272,20 @@ class Model:
     def shown(self) -> Data:
         """What is shown of the app."""
         return self.held or self.data
+
+    @property
+    def shown_at_s(self) -> float:
+        """What time it is for what is shown, which stands still while it is paused and when all is over."""
+        connection = self.shown.connection
+        if connection.is_over:
+            return connection.since_s
+        return self.now_s if self.held is None else self.held_at_s
+
+    @property
+    def known_at_s(self) -> float:
+        """The same, but that it stands still when the connection is lost, too: how things went on is not known."""
+        connection = self.shown.connection
+        return min(self.shown_at_s, connection.since_s) if connection.state == "lost" else self.shown_at_s
 
     def component(self) -> Component | None:
         """Return the selected component; the first if that is gone."""

@@ -12,11 +12,11 @@ from lightning_grpc.dashboard.theme import STYLES
 from lightning_grpc.dashboard.view_detail import detail
 from lightning_grpc.dashboard.view_frame import boxed
 from lightning_grpc.dashboard.view_head import footer, header, help_rows
-from lightning_grpc.dashboard.view_tree import tree_box
+from lightning_grpc.dashboard.view_tree import tree_box, width_of_all
 
 LEAST_WIDTH, LEAST_HEIGHT = 50, 14
 """A smaller screen is told to be too small."""
-_WIDE = 160  # from here on, tree and detail stand side by side
+_LEAST_BESIDE = 64  # what the tree has to leave the detail, for that to stand beside it
 _HEAD_LINES = 2
 
 
@@ -60,8 +60,8 @@ def lines_of(model: Model) -> list[Row]:
 def _body(model: Model, width: int, height: int) -> list[Row]:
     if model.ui.zoomed:
         return detail(model, width, height)
-    if width >= _WIDE:
-        left = width * 9 // 20
+    left = width_of_all(model)
+    if width - left >= _LEAST_BESIDE:
         beside = zip(tree_box(model, left, height), detail(model, width - left, height), strict=True)
         return [[*first, *second] for first, second in beside]
     rows = len(model.shown.components) + 3  # with its border and headings

@@ -55,14 +55,13 @@ def header(model: Model) -> list[Row]:
         stage = "failed"
     glyph, style = stage_glyph(stage)
     name = clean(data.work or data.app.name).rpartition("/")[2] or "app"
-    ends_s = data.connection.since_s if data.connection.is_over else model.now_s
     first: Row = [
         (" ", ""),
         (cut(name, max(10, width // 4)), "name"),
         ("  ", ""),
         (f"{glyph} {stage}", style),
         ("  up ", "dim"),
-        (duration(max(0.0, ends_s - data.app.started_at_s)), ""),
+        (duration(max(0.0, model.shown_at_s - data.app.started_at_s)), ""),
         ("  rev ", "dim"),
         (count(data.revision), "number"),
     ]

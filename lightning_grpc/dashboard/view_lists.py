@@ -94,7 +94,7 @@ def _call_row(model: Model, call: tuple[Component, str, Any]) -> Row:
     glyph, style = stage_glyph(entry["statuses"][-1]["stage"])
     began_s, took_s = times_of(entry)
     if began_s is not None and took_s is None:
-        took_s = max(0.0, model.now_s - began_s)
+        took_s = max(0.0, model.known_at_s - began_s)
     caller = entry.get("caller")
     return [
         (pad(f"{glyph} {entry['statuses'][-1]['stage']}", 14), style),
@@ -182,7 +182,7 @@ def schedules(model: Model, width: int, height: int) -> list[Row]:
 
 
 def _schedule_row(model: Model, each: ScheduleFiring) -> Row:
-    due = duration(max(0.0, each.next_firing_s - model.now_s))
+    due = duration(max(0.0, each.next_firing_s - model.shown_at_s))
     when = f"in {due}, {clock(each.next_firing_s, model.utc_offset_s)}"
     return [
         (pad("► fires now" if each.running else f"◔ {when}", 24), "busy" if each.running else "wait"),

@@ -14,15 +14,24 @@ from lightning_grpc.dashboard.tree import Progress, find, progress_of
 from lightning_grpc.dashboard.view_frame import boxed, listed
 
 _LATE_S = 4.6  # a Work that was not heard for longer is unreachable
+_OVERDUE_S = 2.5  # figures come every second; those that are older age
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """What a row of a Work is made of."""
+    """What a row of a Work is made of.
+
+    Attributes:
+        progress: How far it is.
+        figures: What else is known of it.
+        known_at_s: As of when.
+        overdue_s: How old the figures are, if they are older than they should be.
+    """
 
     progress: Progress
     figures: Figures
-    now_s: float
+    known_at_s: float
+    overdue_s: float
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,14 @@ def _ran(seen: _Seen) -> float | None:
     progress = seen.progress
     if progress.began_s is None or progress.took_s is not None:
         return progress.took_s
-    return max(0.0, seen.now_s - progress.began_s)
+    return max(0.0, seen.known_at_s - progress.began_s)
+
+
+def _heard(seen: _Seen) -> Span:
+    silent_s = seen.figures.silent_s
+    if silent_s is not None:
+        silent_s += seen.overdue_s
+    return duration(silent_s), "bad" if (silent_s or 0.0) > _LATE_S else "dim"
 
 
 _COLUMNS = (  # those that matter most first: as many as there is room for are shown
@@ -56,24 +72,25 @@ _COLUMNS = (  # those that matter most first: as many as there is room for are s
     _Column("mem", 6, lambda seen: (size(seen.figures.memory_bytes), "")),
     _Column("rev", 7, lambda seen: (count(seen.figures.revision), "")),
     _Column("lag", 7, lambda seen: (duration(seen.figures.lag_s or None), "dim")),
-    _Column(
-        "heard",
-        7,
-        lambda seen: (
-            duration(seen.figures.silent_s),
-            "bad" if (seen.figures.silent_s or 0.0) > _LATE_S else "dim",
-        ),
-    ),
+    _Column("heard", 7, _heard),
     _Column("pid", 8, lambda seen: (str(seen.figures.pid or "-"), "dim")),
     _Column("resync", 7, lambda seen: (count(seen.figures.resyncs), "bad" if seen.figures.resyncs else "dim")),
 )
 _STAGE_WIDTH = 16
 _NAME_WIDTH = (16, 36)
+_FRAME_WIDTH = 6  # the border, and the mark of the cursor
+
+
+def width_of_all(model: Model) -> int:
+    """Return how wide a box has to be that shows all columns of the tree, and names that are not overlong."""
+    names = 3 + max((2 * each.depth + width_of(clean(each.key)) for each in model.shown.components), default=0)
+    name_width = max(_NAME_WIDTH[0], min(_NAME_WIDTH[1], names))
+    return _FRAME_WIDTH + name_width + _STAGE_WIDTH + sum(each.width for each in _COLUMNS)
 
 
 def tree_box(model: Model, width: int, height: int) -> list[Row]:
     """Return the box with the tree."""
-    inner = width - 6  # without the border and the mark of the cursor
+    inner = width - _FRAME_WIDTH
     rows = tree_rows(model)
     is_filtered = bool(model.ui.filters.get("tree"))
     widths = (
@@ -118,7 +135,9 @@ def _row(model: Model, component: Component, name_width: int, columns: list[_Col
     if component.kind != "work":
         return [*named, *_above(data, component)]
     progress = progress_of(find(data.document, component.path))
-    seen = _Seen(progress, data.figures.get(component.name, Figures()), model.now_s)
+    age_s = model.shown_at_s - data.metrics.at_s if data.metrics is not None else 0.0
+    overdue_s = age_s if age_s > _OVERDUE_S else 0.0
+    seen = _Seen(progress, data.figures.get(component.name, Figures()), model.known_at_s, overdue_s)
     sign, style = stage_glyph(progress.stage)
     row: Row = [*named, (pad(f"{'•' if fades else ' '} {sign} {progress.stage}", _STAGE_WIDTH), style)]
     for column in columns:

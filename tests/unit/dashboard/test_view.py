@@ -103,9 +103,68 @@ def test_a_run_of_the_flow_that_does_not_end_is_told():
 
 
 def test_the_tree_shows_what_is_known_of_a_work():
-    line = full(200, 60).resize(159, 40).line("bad ")
+    line = full(159, 40).line("bad ")
     for part in ("✗ failed", "20", "1.0s", "100%", "50M", "70", "2ms", "500ms", "100"):
         assert part in line
+
+
+@pytest.mark.parametrize("name", ["w", "a_rather_long_name_of_a_work_that_is_cut"])
+def test_a_larger_screen_shows_no_fewer_columns(name):
+    state = document()
+    state["works"][name] = work("pending", "running")
+
+    def columns(width, height):
+        heading = full(width, height, state).line("component")
+        return next(part for part in heading.split("┃") if "component" in part).split()
+
+    assert columns(160, 50)[-4:] == ["lag", "heard", "pid", "resync"]
+    seen = [len(columns(width, 60)) for width in range(50, 300)]
+    assert seen == sorted(seen)
+
+
+def test_the_detail_stands_beside_a_tree_that_leaves_it_room():
+    def is_beside(width):
+        return "Components" in (top := full(width, 60).lines[2]) and "╭" in top
+
+    assert [is_beside(width) for width in (120, 160, 200)] == [False, False, True]
+
+
+def running_work():
+    """A Work that has run for 59 seconds, and was heard half a second ago."""
+    state = document()
+    state["works"]["busy"] = work("pending", "running")
+    scene = Scene(state, 140, 40)
+    return scene.measure(works=("root.bad", "root.busy"))
+
+
+def figures_of_busy(scene, at_s):
+    """What the tree says of it at a time: how long it runs, and when it was heard."""
+    scene.tell(Ticked(NOW_S + at_s))
+    words = scene.line("busy ").split()
+    return words[words.index("running") + 2], words[-4], scene.styles_of(words[-4])
+
+
+def test_while_the_connection_is_lost_runs_take_no_longer_and_the_last_sign_of_life_ages():
+    scene = running_work()
+    assert figures_of_busy(scene, 1)[:2] == ("1m00s", "500ms")
+    scene.tell(ConnectionLost(NOW_S + 3, "nobody answers"))
+    ran, heard, styles = figures_of_busy(scene, 20)
+    assert (ran, heard) == ("1m02s", "20s")
+    assert "bad" in styles
+    assert "1m02s" in scene.press("c").text
+
+
+def test_when_the_app_has_ended_time_stands_still():
+    scene = running_work().tell(Ended(NOW_S + 2, "the app has ended"))
+    assert figures_of_busy(scene, 60)[:2] == ("1m01s", "500ms")
+    assert "in 1m28s" in scene.press("t").line("hourly:app.py:3")
+
+
+def test_while_it_is_paused_time_stands_still():
+    scene = running_work().press("p")
+    before = [line for line in scene.lines if "paused" not in line]
+    scene.tell(Ticked(NOW_S + 60)).press("home")
+    assert [line for line in scene.lines if "paused" not in line] == before
 
 
 def test_a_flow_tells_how_many_works_below_it_are_at_which_stage():
