@@ -46,7 +46,7 @@ def step(model: Model, event: Event) -> Step:
         case Resized():
             return replace(model, width=event.width, height=event.height), _NOTHING
         case Noted():
-            return _noted(model, event.text, event.at_s, is_error=event.is_error), _NOTHING
+            return _with(model, note=Note(event.text, event.at_s, event.is_error, event.is_under_way)), _NOTHING
         case _:
             data = take_in(model.data, event)
             if data is model.data:
@@ -55,7 +55,7 @@ def step(model: Model, event: Event) -> Step:
 
 
 def _without_old_note(ui: Ui, now_s: float) -> Ui:
-    if ui.note is not None and now_s - ui.note.at_s > NOTE_S:
+    if ui.note is not None and not ui.note.is_under_way and now_s - ui.note.at_s > NOTE_S:
         return replace(ui, note=None)
     return ui
 

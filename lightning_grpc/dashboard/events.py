@@ -134,11 +134,12 @@ class KeyPressed:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """Something to tell the person, such as how what it asked for went."""
+    """Something to tell the person, such as that what it asked for is under way, and how it went."""
 
     at_s: float
     text: str
     is_error: bool = False
+    is_under_way: bool = False
 
 
 Event = Seen | Ticked | Resized | KeyPressed | Noted

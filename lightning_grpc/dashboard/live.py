@@ -211,9 +211,14 @@ class Live:
             case Quit():
                 self._is_over = True
             case StopWork(name):
+                self._note_under_way(f"{name} is being stopped ...")
                 self._act(f"{name} is ending", lambda: self._source.stop_work(name))
             case RunCommand(line):
+                self._note_under_way(f"{line.split(maxsplit=1)[0]} is running ...")
                 self._act("", lambda: self._source.run_command(line))
+
+    def _note_under_way(self, words: str) -> None:
+        self.model, _ = step(self.model, Noted(self._clock(), words, is_under_way=True))
 
     def _act(self, words: str, doing: Callable[[], Coroutine[Any, Any, str | None]]) -> None:
         task = asyncio.create_task(self._do(words, doing), name="dashboard's wish")

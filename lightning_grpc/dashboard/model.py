@@ -202,11 +202,12 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something to be read for a while."""
+    """Something to be read for a while; what `is_under_way`, until it is told how it went."""
 
     text: str
     at_s: float
     is_error: bool = False
+    is_under_way: bool = False
 
 
 @dataclass(frozen=True)

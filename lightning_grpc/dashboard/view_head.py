@@ -6,10 +6,11 @@ from lightning_grpc.dashboard.cells import Row, clean, cut, row_width, width_of
 from lightning_grpc.dashboard.controls import candidates
 from lightning_grpc.dashboard.document import stage_of
 from lightning_grpc.dashboard.figures import count, duration, rate, share, size
-from lightning_grpc.dashboard.model import Data, Model
+from lightning_grpc.dashboard.model import Data, Model, Note
 from lightning_grpc.dashboard.theme import stage_glyph
 
 _STUCK_S = 1.0  # a run of the Flow that takes longer is told of
+_TOLD_S = 1.0  # of what lasts longer, it is told how long
 
 KEYS = (
     ("↑ ↓  k j", "move; PgUp PgDn, g G for the first and the last"),
@@ -147,14 +148,23 @@ def footer(model: Model) -> Row:
             row.append((f"  {'  '.join(map(clean, found[:8]))}{'  …' if len(found) > 8 else ''}", "dim"))
         return row
     if ui.note is not None:
-        glyph, style = ("✗", "bad") if ui.note.is_error else ("✓", "good")
-        return [(f" {glyph} ", style), (clean(ui.note.text.replace("\n", "  ")), style)]
+        return _note(ui.note, model.now_s)
     hints: Row = []
     for key, what in _HINTS:
         hint: Row = [(f" {key}", "key"), (f" {what} ", "dim")]
         if row_width([*hints, *hint]) <= width:
             hints += hint
     return hints
+
+
+def _note(note: Note, now_s: float) -> Row:
+    if note.is_under_way:
+        lasts_s = now_s - note.at_s
+        glyph, style, tail = "◔", "wait", f" {duration(lasts_s)}" if lasts_s >= _TOLD_S else ""
+    else:
+        glyph, style = ("✗", "bad") if note.is_error else ("✓", "good")
+        tail = ""
+    return [(f" {glyph} ", style), (clean(note.text.replace("\n", "  ")), style), (tail, "dim")]
 
 
 def help_rows() -> list[Row]:

@@ -48,6 +48,8 @@ class Root(L.LightningFlow):
         return [{"say": self.say}]
     def say(self, word: str):
         self.said = word
+        if word == "slowly":
+            time.sleep(1.5)
         return word.upper()
     def run(self):
         self.counter.run()
@@ -219,6 +221,8 @@ def test_a_work_is_stopped_after_a_yes_and_the_end_of_the_app_keeps_its_last_sta
         terminal.until(lambda: re.search("counter .*■ stopped", terminal.text), "it is stopped")
         terminal.press("r").shows("run>")
         terminal.press("sa", "\t", "word=hello", ENTER).shows("say is done: 'HELLO'")
+        terminal.press("r", "say word=slowly", ENTER).shows("say is running ...")
+        terminal.shows("say is done: 'SLOWLY'")
         terminal.press("r", "say", ENTER).shows("'word' is missing")
         process.terminate()
         terminal.shows("ended:", "counter")

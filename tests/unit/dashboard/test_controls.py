@@ -181,6 +181,16 @@ def test_after_the_end_the_last_state_can_be_looked_at_until_there_is_nothing_to
     assert Scene().tell(Ended(NOW_S, "over")).press("q").wishes == [Quit()]
 
 
+def test_what_is_under_way_is_told_with_how_long_it_lasts_until_it_is_known_how_it_went():
+    scene = Scene().tell(Noted(NOW_S, "slow is running ...", is_under_way=True))
+    assert "◔ slow is running ..." in scene.lines[-1]
+    scene.tell(Ticked(NOW_S + 60))
+    assert "◔ slow is running ... 1m00s" in scene.lines[-1]
+    scene.tell(Noted(NOW_S + 60, "slow is done"))
+    assert "✓ slow is done" in scene.lines[-1]
+    assert "slow" not in scene.tell(Ticked(NOW_S + 70)).lines[-1]
+
+
 def test_a_note_stays_for_a_while():
     scene = Scene().tell(Noted(NOW_S, "done: hello\nworld"))
     assert "✓ done: hello  world" in scene.lines[-1]

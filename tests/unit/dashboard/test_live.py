@@ -132,6 +132,27 @@ def test_what_is_wanted_is_done_and_what_goes_wrong_is_told():
     assert "it is done" in "".join(screen.frames)
 
 
+def test_a_command_that_takes_long_is_shown_to_run():
+    source = FakeSource(StateReplaced(NOW_S, 1, document()), CommandsListed(NOW_S, COMMANDS), ConnectionMade(NOW_S))
+
+    async def act(screen):
+        may_end = asyncio.Event()
+
+        async def run_slowly(line):
+            await may_end.wait()
+            return f"{line} is done"
+
+        source.run_command = run_slowly
+        await screen.shows("bad")
+        screen.type(b"rpause\r")
+        await screen.shows("pause is running ...")
+        may_end.set()
+        await screen.shows("pause is done")
+        screen.type(b"q")
+
+    lived(source, act)
+
+
 def test_a_refusal_is_shown():
     async def act(screen):
         await screen.shows("bad")
