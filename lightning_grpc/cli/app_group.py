@@ -17,11 +17,12 @@ from lightning_grpc.cli.output import (
     FAILED,
     INTERRUPTED,
     PROGRAM,
-    discard,
     flush,
     is_debug,
+    open_what_is_closed,
     say,
     trace,
+    unwritten,
 )
 
 
@@ -29,7 +30,12 @@ class AppGroup(Group):
     """Looks for a command that it does not have among those of the running app, which is asked only then.
 
     However a command ends, it ends in order: Ctrl-C and a closed stdout quietly, an error of ours with a sentence.
+
+    Attributes:
+        was_stdout_closed: Whether stdout was closed from the beginning.
     """
+
+    was_stdout_closed = False
 
     def main(
         self,
@@ -40,18 +46,24 @@ class AppGroup(Group):
         **extra: Any,
     ) -> Any:
         """Execute a command line, or complete one if the shell asks for that, and end the program."""
+        self.was_stdout_closed = open_what_is_closed()
         is_completing = (complete_var or COMPLETE_VARIABLE) in os.environ
         if not standalone_mode:
             return super().main(args, prog_name or PROGRAM, complete_var, standalone_mode=False, **extra)
         try:
             super().main(args, prog_name or PROGRAM, complete_var or COMPLETE_VARIABLE, **extra)
         except SystemExit as ending:
-            is_read = flush()
+            code = flush()
             if is_completing:  # whoever presses a key does not wait for connections to be closed
                 os._exit(0 if ending.code is None else int(ending.code))
-            if not is_read and not ending.code:
-                raise SystemExit(CLOSED) from None
+            if code and not ending.code:
+                raise SystemExit(code) from None
             raise
+        except OSError as error:  # such as of a help that cannot be written
+            code = unwritten(error)
+            if not code:
+                raise
+            raise SystemExit(code) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Execute the command, and see to how it ends."""
@@ -64,14 +76,15 @@ class AppGroup(Group):
             raise SystemExit(INTERRUPTED) from None
         except KeyboardInterrupt:
             raise SystemExit(INTERRUPTED) from None
-        except BrokenPipeError:
-            discard()
-            raise SystemExit(CLOSED) from None
         except Exception as error:
-            trace(error)
-            how = "" if is_debug() else f" Where it came from is told by: {PROGRAM} --debug ..."
-            say(f"ERROR: {PROGRAM} itself failed with {type(error).__name__}: {error}.{how}")
-            raise SystemExit(FAILED) from None
+            code = unwritten(error) if isinstance(error, OSError) else 0
+            if not code:
+                code = FAILED
+                how = "" if is_debug() else f" Where it came from is told by: {PROGRAM} --debug ..."
+                say(f"ERROR: {PROGRAM} itself failed with {type(error).__name__}: {error}.{how}")
+            if code != CLOSED:
+                trace(error)
+            raise SystemExit(code) from None
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[Any, Any, list[str]]:
         """Return the name of the command that a line begins with, the command, and the rest of the line."""

@@ -10,7 +10,7 @@ import rich_click as click
 
 from lightning_grpc.cli.credentials_options import client_credentials, client_credentials_options
 from lightning_grpc.cli.help import Command, Group
-from lightning_grpc.cli.output import print_json, schema
+from lightning_grpc.cli.output import print_json, print_table, schema
 from lightning_grpc.errors import ConfigurationError, LightningGrpcError
 
 if TYPE_CHECKING:
@@ -159,7 +159,6 @@ def _print_failure(console: Console, finding: Finding) -> None:
 
 
 def _list(*, as_json: bool) -> int:
-    from rich.console import Console
     from rich.table import Table
 
     from lightning_grpc.standalone.conformance import RULES
@@ -174,7 +173,7 @@ def _list(*, as_json: bool) -> int:
     table.add_column("where", overflow="fold")
     for each in RULES.values():
         table.add_row(each.name, each.sentence, Path(each.reference).name)
-    Console().print(table, markup=False, highlight=False)
+    print_table(table)
     return 0
 
 

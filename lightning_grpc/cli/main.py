@@ -20,7 +20,7 @@ from lightning_grpc.cli.ending import end_in_order_on_sigterm
 from lightning_grpc.cli.help import EXIT_CODES, Command, Group
 from lightning_grpc.cli.init import init
 from lightning_grpc.cli.logs import logs
-from lightning_grpc.cli.output import DEBUG, print_whatever_the_terminal_can_show, say
+from lightning_grpc.cli.output import DEBUG, have_nobody_read, print_whatever_the_terminal_can_show, say
 from lightning_grpc.cli.state import state
 from lightning_grpc.cli.stop import stop
 from lightning_grpc.cli.tls import tls
@@ -52,7 +52,9 @@ def main(ctx: click.Context, debug: bool) -> None:
     what one takes.
     """
     ctx.meta[DEBUG] = debug
-    if ctx.invoked_subcommand != "run":  # whose app sees to both by itself
+    if ctx.invoked_subcommand != "run":  # whose app sees to all of this by itself
+        if isinstance(ctx.command, AppGroup) and ctx.command.was_stdout_closed:
+            have_nobody_read()
         print_whatever_the_terminal_can_show()
         end_in_order_on_sigterm(ctx)
 

@@ -8,6 +8,7 @@ with a dollar, as in the HTTP API: ``{"$float": "nan"}``, ``{"$int": "0x..."}``.
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import math
@@ -29,6 +30,7 @@ DEBUG = "lightning_grpc.debug"
 """The key in a context's meta that says whether ``--debug`` was given."""
 
 _WIDEST, _HEIGHT = 1000, 25
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 _PRINTED_BITS = 14_000  # Python prints no integer of more than 4,300 digits
 
 
@@ -81,9 +83,13 @@ def data_console() -> Console:
     """Return what prints data by Rich: as wide as the terminal, or, for a program that reads it, each row on a line."""
     from rich.console import Console
 
+    class DataConsole(Console):
+        def on_broken_pipe(self) -> None:  # where Rich would end the program with 1
+            raise BrokenPipeError(errno.EPIPE, "nobody reads")
+
     if sys.stdout.isatty() or "COLUMNS" in os.environ:
-        return Console()
-    return Console(width=_WIDEST, height=_HEIGHT)  # told both, for of TERM=dumb Rich believes both or none
+        return DataConsole()
+    return DataConsole(width=_WIDEST, height=_HEIGHT)  # told both, for of TERM=dumb Rich believes both or none
 
 
 def print_table(table: Any) -> None:
@@ -157,14 +163,45 @@ def print_whatever_the_terminal_can_show() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def flush() -> bool:
-    """Write what was printed; return False if nobody reads it any more."""
+def open_what_is_closed() -> bool:
+    """Put something in the place of standard streams that are closed; return whether stdout was.
+
+    What is written there goes nowhere, and no file or socket that is opened later gets to be stdout or stderr.
+    """
+    was_closed = sys.stdout is None
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # in the order of their descriptors
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - for as long as the process lives
+    return was_closed
+
+
+def have_nobody_read() -> None:
+    """Make stdout what it was if it was closed: something that nobody reads, as after ``| head``."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    sys.stdout.close()
+    sys.stdout = open(writing, "w")  # noqa: SIM115 - for as long as the process lives
+
+
+def flush() -> int:
+    """Write what was printed; return 0, or the exit code if that cannot be done."""
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
+        return unwritten(error) or FAILED
+    return 0
+
+
+def unwritten(error: OSError) -> int:
+    """Return the exit code for an error of stdout, which is told if somebody reads; 0 for any other."""
+    if isinstance(error, BrokenPipeError):
         discard()
-        return False
-    return True
+        return CLOSED
+    if error.errno not in _UNWRITABLE or error.filename is not None:
+        return 0
+    discard()
+    say(f"ERROR: what was printed cannot be written: {error.strerror}. Make room there, or have it written elsewhere.")
+    return FAILED
 
 
 def discard() -> None:

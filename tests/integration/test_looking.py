@@ -121,6 +121,55 @@ def test_a_reader_that_has_enough_ends_a_watch_quietly(served):
         assert watching.stderr.read() == ""
 
 
+def redirected(redirection, *words, **environment):
+    """What becomes of a line whose stdout a shell has redirected."""
+    return subprocess.run(
+        ["sh", "-c", f'"$@" {redirection}', "sh", sys.executable, "-m", "lightning_grpc", *words],
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.mark.parametrize("words", [["ps", "--json"], ["check", "work", "--list"], ["completion", "bash"]])
+def test_a_closed_stdout_is_nothing_to_be_told_of(words):
+    done = redirected(">&-", *words)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_words_are_told_and_nothing_else_goes_wrong_if_stdout_is_closed(tmp_path):
+    done = redirected(">&-", "dashboard", "--replay", "/nowhere")
+    assert done.returncode == 2
+    assert done.stderr.startswith("ERROR: /nowhere cannot be read")
+    assert "Traceback" not in done.stderr
+    assert redirected(">&-", "--help").stderr == ""
+    file = tmp_path / "printing.py"
+    file.write_text(
+        "import lightning_grpc as L\n"
+        "class Root(L.LightningFlow):\n"
+        "    def run(self):\n"
+        "        print('something')\n"
+        "        self.stop()\n"
+        "app = L.LightningApp(Root())\n"
+    )
+    done = redirected(">&-", "run", "app", str(file))
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", [["--help"], ["ps", "--json"], ["check", "work", "--list"], ["completion", "bash"]])
+def test_what_cannot_be_written_is_told_in_a_sentence(words, unbuffered):
+    done = redirected(">/dev/full", *words, PYTHONUNBUFFERED=unbuffered)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "ERROR: what was printed cannot be written: No space left on device. "
+        "Make room there, or have it written elsewhere.\n"
+    )
+
+
 @pytest.mark.parametrize("words", [["--help"], ["ps", "--json"], ["doctor"], ["completion", "bash"]])
 def test_a_reader_that_is_gone_already_is_nothing_to_be_told_of(words):
     reading, writing = os.pipe()
