@@ -16,6 +16,7 @@
      |    +-- CommandDefinitionError    (ValueError)
      +-- ConfigurationError         the operator  (ValueError)
      |    +-- CheckpointError
+     |    +-- NotThereError
      +-- WorkFailedError            the author of a Work's ``run``  (RuntimeError)
      +-- FlowFailedError            the Flow, which said ``fail()``  (RuntimeError)
      +-- UpdateRefusedError         who updates an app's state from outside  (ValueError)
@@ -194,6 +195,10 @@ class ConfigurationError(LightningGrpcError, ValueError):
 
 class CheckpointError(ConfigurationError):
     """A checkpoint cannot be made, written, read or resumed."""
+
+
+class NotThereError(ConfigurationError):
+    """A file, or what is named in it, is not there."""
 
 
 class WorkFailedError(LightningGrpcError, RuntimeError):

@@ -8,7 +8,7 @@ import traceback
 from types import ModuleType, TracebackType
 
 from lightning_grpc.app import LightningApp
-from lightning_grpc.errors import ConfigurationError, FlowFailedError, RuntimeStartError, WorkFailedError
+from lightning_grpc.errors import ConfigurationError, FlowFailedError, NotThereError, RuntimeStartError, WorkFailedError
 
 
 def load_app(file: str, arguments: list[str]) -> LightningApp:
@@ -18,7 +18,8 @@ def load_app(file: str, arguments: list[str]) -> LightningApp:
     its ``sys.argv`` is the file and `arguments`.
 
     Raises:
-        ConfigurationError: There is no such file; it raises an exception, whose traceback opens the message;
+        NotThereError: There is no such file.
+        ConfigurationError: It raises an exception, whose traceback opens the message;
             it defines no app, or several.
         SystemExit: The file itself ended the program.
         WorkFailedError: The file ran its app by itself, and it failed; likewise `FlowFailedError`.
@@ -26,7 +27,7 @@ def load_app(file: str, arguments: list[str]) -> LightningApp:
     path = os.path.abspath(file)
     if not os.path.isfile(path):
         what = "is a folder" if os.path.isdir(path) else "does not exist"
-        raise ConfigurationError(f"{file} {what}. Give the Python file that defines your LightningApp.")
+        raise NotThereError(f"{file} {what}. Give the Python file that defines your LightningApp.")
     module = ModuleType("__main__")
     module.__file__ = path
     sys.argv = [file, *arguments]

@@ -14,7 +14,7 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 from lightning_grpc.components.work import LightningWork
-from lightning_grpc.errors import ConfigurationError
+from lightning_grpc.errors import ConfigurationError, NotThereError
 
 
 def load_work(target: str, arguments: Any = ()) -> LightningWork:
@@ -26,14 +26,12 @@ def load_work(target: str, arguments: Any = ()) -> LightningWork:
         arguments: For its constructor: a list, or a dict of named ones.
 
     Raises:
-        ConfigurationError: There is no such module or class, it is no Work's, or it raises an exception, whose
-            traceback opens the message then.
+        NotThereError: There is no such module or class, or it is no Work's.
+        ConfigurationError: It raises an exception, whose traceback opens the message.
     """
     place, _, name = target.rpartition(":")
     if not place or not name:
-        raise ConfigurationError(
-            f"{target!r} names no Work; give FILE.py:CLASS or MODULE:CLASS, such as work.py:Trainer"
-        )
+        raise NotThereError(f"{target!r} names no Work; give FILE.py:CLASS or MODULE:CLASS, such as work.py:Trainer")
     module = _import_file(place) if _is_file(place) else _import_module(place)
     cls = _find_class(module, place, name)
     try:
@@ -73,7 +71,7 @@ def _import_file(file: str) -> ModuleType:
     path = os.path.abspath(file)
     if not os.path.isfile(path):
         what = "is a folder" if os.path.isdir(path) else "does not exist"
-        raise ConfigurationError(f"{file} {what}; give the Python file that defines the Work's class")
+        raise NotThereError(f"{file} {what}; give the Python file that defines the Work's class")
     sys.path.insert(0, os.path.dirname(path))
     name = Path(path).stem
     known = sys.modules.get(name)
@@ -83,7 +81,7 @@ def _import_file(file: str) -> ModuleType:
         name = f"served_{name}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ConfigurationError(f"{file} is no Python file; give the one that defines the Work's class")
+        raise NotThereError(f"{file} is no Python file; give the one that defines the Work's class")
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
@@ -99,7 +97,7 @@ def _import_module(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
-            raise ConfigurationError(
+            raise NotThereError(
                 f"there is no module {error.name!r}, here ({os.getcwd()}) or installed; give the file instead, such as "
                 f"{name.replace('.', '/')}.py:CLASS, or start where the module is"
             ) from None
@@ -117,8 +115,8 @@ def _find_class(module: ModuleType, place: str, name: str) -> type[LightningWork
     there = [key for key, value in vars(module).items() if _is_work_class(value)]
     known = f"it defines {', '.join(there)}" if there else "it defines no class derived from LightningWork"
     if found is None:
-        raise ConfigurationError(f"{place} has no class {name!r}; {known}")
-    raise ConfigurationError(f"{place}:{name} is not the class of a Work, but {_describe(found)}; {known}")
+        raise NotThereError(f"{place} has no class {name!r}; {known}")
+    raise NotThereError(f"{place}:{name} is not the class of a Work, but {_describe(found)}; {known}")
 
 
 def _is_work_class(value: Any) -> bool:

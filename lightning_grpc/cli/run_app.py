@@ -12,17 +12,17 @@ from typing import Any
 
 from lightning_grpc.cli.attach import attach_works
 from lightning_grpc.cli.load import load_app
+from lightning_grpc.cli.output import FAILED, MISUSED
 from lightning_grpc.components.status import AppStage
 from lightning_grpc.errors import (
     CommandDefinitionError,
     ConfigurationError,
     FlowFailedError,
+    NotThereError,
     RuntimeStartError,
     WorkFailedError,
 )
 from lightning_grpc.http.binding import DEFAULT_HOST
-
-FAILED = 1
 
 
 def run_file(
@@ -81,6 +81,8 @@ def run_file(
         attach_works(app, attachments, credentials)
         if not app.has_run:  # or the file ran it by itself
             app.run()
+    except NotThereError as error:
+        return _say(str(error), MISUSED)
     except (CommandDefinitionError, ConfigurationError, FlowFailedError, RuntimeStartError) as error:
         return _say(str(error))
     except WorkFailedError as error:
@@ -91,6 +93,6 @@ def run_file(
     return FAILED if app.stage is AppStage.FAILED else 0
 
 
-def _say(message: str) -> int:
+def _say(message: str, code: int = FAILED) -> int:
     print(f"ERROR: {message}", file=sys.stderr)
-    return FAILED
+    return code

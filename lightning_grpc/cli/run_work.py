@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from lightning_grpc.cli.load_work import load_work
-from lightning_grpc.cli.output import print_json, schema
-from lightning_grpc.errors import ConfigurationError, LightningGrpcError
+from lightning_grpc.cli.output import FAILED, MISUSED, print_json, schema
+from lightning_grpc.errors import ConfigurationError, LightningGrpcError, NotThereError
 from lightning_grpc.service.registry import WorksRegistration
 from lightning_grpc.standalone.serving import ServedAt, serve
 from lightning_grpc.wire.addresses import parse_address
 from lightning_grpc.wire.credentials import ServerTls
-
-FAILED = 1
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ def run_works(
             )
     except LightningGrpcError as error:
         print(f"ERROR: {error}", file=sys.stderr)
-        return FAILED
+        return MISUSED if isinstance(error, NotThereError) else FAILED
     return 0
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from lightning_grpc.cli.connection import json_option
 from lightning_grpc.cli.help import Command, Group
-from lightning_grpc.cli.output import print_json, schema
+from lightning_grpc.cli.output import FAILED, MISUSED, fail, print_json, say, schema
 
 if TYPE_CHECKING:
     from lightning_grpc.standalone.certificates import TrustFiles
@@ -43,7 +43,8 @@ def tls() -> None:
 )
 @click.option("--days", type=int, default=365, show_default=True, help="How long the certificates hold.")
 @click.option("--force", is_flag=True, help="Replace files that are there.")
-def init(directory: Path, hosts: tuple[str, ...], days: int, force: bool) -> None:
+@json_option
+def init(directory: Path, hosts: tuple[str, ...], days: int, force: bool, as_json: bool) -> None:
     """Make a CA, certificates for a server and a client, and a token, in DIRECTORY.
 
     For a lab: whoever holds `ca.key` can make certificates that all of these trust.
@@ -54,28 +55,31 @@ def init(directory: Path, hosts: tuple[str, ...], days: int, force: bool) -> Non
     try:
         files = make_trust_files(directory, hosts, days=days, overwrite=force)
     except ConfigurationError as error:
-        print(f"ERROR: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
-    print(_next_steps(files))
+        raise fail(str(error)) from None
+    if as_json:
+        names = sorted(each.name for each in files.paths)
+        print_json(schema("trust-files", directory=str(directory.absolute()), hosts=list(files.hosts), files=names))
+        return
+    print(*files.paths, sep="\n")
+    say(_next_steps(files))
 
 
 @tls.command(
     cls=Command,
-    epilog="Exit codes: 0 all certificates are valid now; 1 one is not, or there is none.",
+    epilog="Exit codes: 0 all certificates are valid now; 1 one is not, or there is none in FILE; 2 there is no FILE.",
     examples=[("tls show certs/server.crt", "whose it is, and until when"), ("tls show certs/ca.crt --json", "")],
 )
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def show(file: Path, as_json: bool) -> None:
     """Show the certificates in FILE: whose they are, for which hosts, and until when."""
-    from lightning_grpc.errors import ConfigurationError
+    from lightning_grpc.errors import ConfigurationError, NotThereError
     from lightning_grpc.wire.certificate_facts import read_certificates
 
     try:
         certificates = read_certificates(file)
     except ConfigurationError as error:
-        print(f"ERROR: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
+        raise fail(str(error), MISUSED if isinstance(error, NotThereError) else FAILED) from None
     now = dt.datetime.now(dt.UTC)
     if as_json:
         print_json([schema("certificate", **_as_json(each, now)) for each in certificates], indented=True)

@@ -71,7 +71,7 @@ def _with(model: Model, **changes: object) -> Model:
 def _key(model: Model, key: str) -> Step:
     ui = model.ui
     if key == "ctrl-c":
-        return model, (Quit(),)
+        return model, (Quit(is_interrupt=True),)
     if ui.prompt is not None:
         return _typed(model, ui.prompt, key)
     if ui.confirm:

@@ -150,7 +150,9 @@ Event = Seen | Ticked | Resized | KeyPressed | Noted
 
 @dataclass(frozen=True, slots=True)
 class Quit:
-    """End the dashboard."""
+    """End the dashboard; `is_interrupt` if it was Ctrl-C that said so."""
+
+    is_interrupt: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ class Live:
 
     Attributes:
         model: The newest model.
+        was_interrupted: Whether Ctrl-C has ended it.
 
     Threads: Belongs to a loop.
     """
@@ -91,6 +92,7 @@ class Live:
         self._decoder = KeyDecoder()
         self._acting: set[asyncio.Task[None]] = set()
         self._is_over = False
+        self.was_interrupted = False
         self._painted: Model | None = None
         self._paint_due_s = 0.0
         self._clock = clock
@@ -208,8 +210,9 @@ class Live:
 
     def _grant(self, wish: Wish) -> None:
         match wish:
-            case Quit():
+            case Quit(is_interrupt):
                 self._is_over = True
+                self.was_interrupted = is_interrupt
             case StopWork(name):
                 self._note_under_way(f"{name} is being stopped ...")
                 self._act(f"{name} is ending", lambda: self._source.stop_work(name))
@@ -235,7 +238,7 @@ class Live:
 
 
 async def show(live: Live, terminal: Terminal) -> int:
-    """Show a dashboard on a terminal; returns the exit code: 0, or that of the signal that has ended it.
+    """Show a dashboard on a terminal; returns the exit code: 0, or that of the signal, or Ctrl-C, that has ended it.
 
     However it ends, the terminal is as it was before.
     """
@@ -249,6 +252,8 @@ async def show(live: Live, terminal: Terminal) -> int:
     except asyncio.CancelledError:
         if not ended_by:
             raise
+    if live.was_interrupted:
+        ended_by.append(signal.SIGINT)
     return 128 + ended_by[0] if ended_by else 0
 
 

@@ -44,6 +44,7 @@ SCHEMA = "lightning-grpc/recording/1"
 MAX_BYTES = 1 << 30
 """A recording grows no larger; what comes then is left out."""
 _PRINTED_BITS = 14_000
+_GIVE = "give a file that `dashboard --record FILE` has written"
 
 
 class Recorder:
@@ -103,7 +104,7 @@ def replay(file: str) -> Iterator[Seen]:
         with File(file).open(encoding="utf-8") as lines:
             head = json.loads(next(lines, "null") or "null")
             if not isinstance(head, dict) or head.get("schema") != SCHEMA:
-                raise ConfigurationError(f"{file} is no recording of a dashboard ({SCHEMA})")
+                raise ConfigurationError(f"{file} is no recording of a dashboard ({SCHEMA}); {_GIVE}")
             for number, line in enumerate(lines, 2):
                 if not line.endswith("\n"):
                     return
@@ -111,10 +112,10 @@ def replay(file: str) -> Iterator[Seen]:
                     yield decode(json.loads(line), replica)
                 except (KeyError, TypeError, ValueError, LightningGrpcError) as error:
                     raise ConfigurationError(f"{file}, line {number}: it cannot be read: {error!r}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{file} cannot be read: {error}") from None
-    except json.JSONDecodeError as error:
-        raise ConfigurationError(f"{file} is no recording: {error}") from None
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be read: {error.strerror}; {_GIVE}") from None
+    except (UnicodeDecodeError, json.JSONDecodeError):
+        raise ConfigurationError(f"{file} is no recording of a dashboard ({SCHEMA}); {_GIVE}") from None
 
 
 # Events.

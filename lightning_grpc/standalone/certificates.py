@@ -71,6 +71,11 @@ class TrustFiles:
         """A random token, which every call carries."""
         return self.directory / "token"
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All of the files."""
+        return tuple(self.directory / name for name in _FILES)
+
 
 def own_hosts() -> tuple[str, ...]:
     """Return what this machine is called: loopback, and its own name."""

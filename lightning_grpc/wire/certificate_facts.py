@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lightning_grpc.errors import ConfigurationError
+from lightning_grpc.errors import ConfigurationError, NotThereError
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -46,6 +46,7 @@ def read_certificates(file: Path) -> list[CertificateFacts]:
     """Return what the certificates in a PEM file say, in their order.
 
     Raises:
+        NotThereError: There is no such file.
         ConfigurationError: It cannot be read, or there is no certificate in it.
     """
     from cryptography import x509
@@ -53,7 +54,8 @@ def read_certificates(file: Path) -> list[CertificateFacts]:
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from None
+        told = NotThereError if isinstance(error, FileNotFoundError) else ConfigurationError
+        raise told(f"{file}: cannot be read: {error.strerror}; give a PEM file with certificates") from None
     if b"-----BEGIN CERTIFICATE-----" not in content:
         kind = "a private key, which is not shown to anybody" if b"PRIVATE KEY-----" in content else "something else"
         raise ConfigurationError(f"{file} has no certificate in it, but {kind}; give a PEM file with certificates")

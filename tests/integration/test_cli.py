@@ -161,7 +161,7 @@ def test_an_exception_while_loading_is_shown_before_the_explanation(write):
 @pytest.mark.parametrize("path", ["missing.py", "."])
 def test_a_file_that_is_none_is_explained(path, tmp_path):
     done = command("run", "app", path, cwd=tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert path in done.stderr
     assert "Traceback" not in done.stderr
 

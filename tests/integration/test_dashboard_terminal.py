@@ -332,3 +332,23 @@ def test_mistakes_are_told():
     assert result.returncode == 2
     assert "cannot be read" in result.stderr
     assert once("a", "--work", "b").returncode == 2
+
+
+def test_what_is_no_recording_is_told_with_what_to_give(tmp_path):
+    for name, content in (("words", b"no JSON\n"), ("bytes", b"\xff\xfe"), ("other", b"{}\n")):
+        (tmp_path / name).write_bytes(content)
+        result = once("--replay", str(tmp_path / name))
+        assert result.returncode == 2
+        assert result.stderr == (
+            f"ERROR: {tmp_path / name} is no recording of a dashboard (lightning-grpc/recording/1); "
+            "give a file that `dashboard --record FILE` has written\n"
+        )
+    assert "No such file or directory; give a file that" in once("--replay", str(tmp_path / "none")).stderr
+
+
+def test_ctrl_c_leaves_the_dashboard_as_an_interrupt(app):
+    with Terminal("dashboard", app) as terminal:
+        terminal.shows("counter")
+        terminal.press("\x03")
+        assert terminal.ends() == 130
+        assert terminal.is_cooked

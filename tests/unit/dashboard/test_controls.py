@@ -168,7 +168,7 @@ def test_q_leaves_but_not_while_something_is_typed():
     assert Scene().press("/").type("q").wishes == []
     assert Scene().press("q").wishes == [Quit()]
     assert Scene().press("?", "q").wishes == []
-    assert Scene().press("/", "ctrl-c").wishes == [Quit()]
+    assert Scene().press("/", "ctrl-c").wishes == [Quit(is_interrupt=True)]
 
 
 def test_after_the_end_the_last_state_can_be_looked_at_until_there_is_nothing_to_go_back_from():

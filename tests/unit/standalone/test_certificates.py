@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from command_lines import line
 
 from lightning_grpc.cli.main import main
 from lightning_grpc.errors import ConfigurationError
@@ -225,4 +226,24 @@ def test_the_command_shows_a_certificate_and_its_exit_code_tells_whether_it_is_v
     expired = command("show", old.server_certificate)
     assert expired.exit_code == 1
     assert "(expired)" in expired.output
-    assert command("show", Path("/nowhere/at/all")).exit_code == 1
+    missing = command("show", Path("/nowhere/at/all"))
+    assert missing.exit_code == 2
+    assert (
+        missing.output
+        == "ERROR: /nowhere/at/all: cannot be read: No such file or directory; give a PEM file with certificates\n"
+    )
+
+
+def test_the_command_tells_programs_what_it_has_made(tmp_path):
+    done = line("tls", "init", tmp_path / "made", "--json")
+    assert (done.exit_code, done.stderr) == (0, "")
+    made = json.loads(done.stdout)
+    assert (made["schema"], made["directory"]) == ("lightning-grpc/trust-files/1", str(tmp_path / "made"))
+    assert "localhost" in made["hosts"]
+    assert made["files"] == sorted(each.name for each in (tmp_path / "made").iterdir())
+
+
+def test_the_files_are_data_and_what_to_type_next_is_words(tmp_path):
+    done = line("tls", "init", tmp_path / "made")
+    assert {Path(each) for each in done.stdout.splitlines()} == set((tmp_path / "made").iterdir())
+    assert "--token-file" in done.stderr
