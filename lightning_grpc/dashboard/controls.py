@@ -196,7 +196,7 @@ def _folded_in_detail(model: Model, key: str) -> Model | None:
     """Fold, unfold or enter the row under the cursor; None if there is nothing of the kind."""
     ui = model.ui
     if ui.tab == "commands" and key == "enter":
-        return _ask_for_a_command(model)
+        return _fill_in_a_command(model)
     if ui.tab == "state":
         return _folded_value(model, key)
     if key in ("left", "h"):
@@ -244,15 +244,18 @@ def _ask_to_stop(model: Model) -> Model:
 
 
 def _ask_for_a_command(model: Model) -> Model:
-    ui = model.ui
     if not model.data.commands:
         return _noted(model, "the app offers no commands", model.now_s, is_error=True)
-    text = ""
-    if ui.tab == "commands" and ui.focus == "detail":
-        rows = tab_rows(model)
-        if rows:
-            chosen = rows[max(0, min(len(rows) - 1, ui.cursors.get("commands", 0)))]
-            text = " ".join([chosen.name, *(f"{each.name}=" for each in chosen.parameters if each.required)][:2])
+    return _with(model, prompt=Prompt("command"))
+
+
+def _fill_in_a_command(model: Model) -> Model:
+    """Ask for the command under the cursor, with the first thing that it needs."""
+    asking, rows = _ask_for_a_command(model), tab_rows(model)
+    if asking.ui.prompt is None or not rows:
+        return asking
+    chosen = rows[max(0, min(len(rows) - 1, model.ui.cursors.get("commands", 0)))]
+    text = " ".join([chosen.name, *(f"{each.name}=" for each in chosen.parameters if each.required)][:2])
     return _with(model, prompt=Prompt("command", text))
 
 

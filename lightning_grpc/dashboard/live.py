@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import termios
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Protocol
@@ -60,6 +61,9 @@ class Screen(Protocol):
     def forget(self) -> None:
         """Paint everything anew the next time."""
 
+    def take(self) -> None:
+        """Take the terminal again from who has had it meanwhile; `OSError` if it is gone."""
+
 
 class Live:
     """Shows what a source tells until the person leaves.
@@ -109,6 +113,8 @@ class Live:
             stack.callback(loop.remove_reader, self._screen.keyboard)
             loop.add_signal_handler(signal.SIGWINCH, self._resize)
             stack.callback(loop.remove_signal_handler, signal.SIGWINCH)
+            loop.add_signal_handler(signal.SIGCONT, self._go_on)
+            stack.callback(loop.remove_signal_handler, signal.SIGCONT)
             try:
                 while not self._is_over:
                     await self._turn()
@@ -205,6 +211,12 @@ class Live:
     def _resize(self) -> None:
         self._screen.forget()  # a terminal may have cut or wrapped what was on it
         self.put(Resized(self._clock(), *self._screen.size()))
+
+    def _go_on(self) -> None:
+        """Go on after a stop, in which a shell may have had the terminal."""
+        with contextlib.suppress(OSError, termios.error):  # if it is gone, painting will tell
+            self._screen.take()
+        self._resize()
 
     # Wishes.
 

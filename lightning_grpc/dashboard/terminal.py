@@ -61,11 +61,18 @@ class Terminal:
         self._before = termios.tcgetattr(self._in)
         with contextlib.suppress(OSError):  # such as a terminal of another name space: then with the one there is
             self._screen = os.open(os.ttyname(self._out.fileno()), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        self.take()
+
+    def take(self) -> None:
+        """Take its keys and its screen; again, after the program was stopped and a shell has had them meanwhile."""
+        if self._before is None:
+            return
         tty.setcbreak(self._in)
         mode = termios.tcgetattr(self._in)
         mode[3] &= ~termios.ISIG  # Ctrl-C is a key
         termios.tcsetattr(self._in, termios.TCSADRAIN, mode)
         self._write(_ENTER)
+        self.forget()
 
     def close(self) -> None:
         """Give the terminal back as it was."""

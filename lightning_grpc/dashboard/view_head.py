@@ -33,6 +33,7 @@ KEYS = (
 
 _HINTS = (
     ("?", "help"),
+    ("q", "quit"),
     ("tab", "focus"),
     ("/", "filter"),
     (":", "jump"),
@@ -40,8 +41,8 @@ _HINTS = (
     ("s", "stop Work"),
     ("r", "run command"),
     ("z", "zoom"),
-    ("q", "quit"),
 )
+"""Those that matter most first: as many as there is room for are shown."""
 
 
 def header(model: Model) -> list[Row]:

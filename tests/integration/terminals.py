@@ -123,6 +123,12 @@ class Terminal:
             self.screen.resize(lines, columns)
         self.child.setwinsize(lines, columns)
 
+    def cook(self):
+        """Give the terminal the modes that a shell gives it."""
+        modes = termios.tcgetattr(self.child.child_fd)
+        modes[3] |= termios.ECHO | termios.ICANON | termios.ISIG
+        termios.tcsetattr(self.child.child_fd, termios.TCSANOW, modes)
+
     def ends(self):
         """Wait until the command ends; returns its exit code."""
         self.until(lambda: not self.child.isalive(), "the command ends")

@@ -346,6 +346,21 @@ def test_what_is_no_recording_is_told_with_what_to_give(tmp_path):
     assert "No such file or directory; give a file that" in once("--replay", str(tmp_path / "none")).stderr
 
 
+def test_it_takes_the_terminal_again_when_it_goes_on_after_a_stop(app):
+    with Terminal("dashboard", app) as terminal:
+        terminal.shows("counter")
+        terminal.child.kill(signal.SIGSTOP)
+        terminal.cook()
+        assert terminal.is_cooked
+        terminal.child.kill(signal.SIGCONT)
+        terminal.until(lambda: not terminal.is_cooked, "keys are taken one by one")
+        terminal.press("?").shows("jump to a component")
+        terminal.press("q").hides("jump to a component")
+        terminal.press("q")
+        assert terminal.ends() == 0
+        assert terminal.is_cooked
+
+
 def test_ctrl_c_leaves_the_dashboard_as_an_interrupt(app):
     with Terminal("dashboard", app) as terminal:
         terminal.shows("counter")

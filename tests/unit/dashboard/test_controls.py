@@ -191,6 +191,15 @@ def test_what_is_under_way_is_told_with_how_long_it_lasts_until_it_is_known_how_
     assert "slow" not in scene.tell(Ticked(NOW_S + 70)).lines[-1]
 
 
+def test_what_is_typed_after_r_is_the_command_wherever_the_cursor_is():
+    scene = Scene().press("m", "tab", "r").type("pause").press("enter")
+    assert scene.wishes == [RunCommand("pause")]
+
+
+def test_the_smallest_of_usual_screens_tells_how_to_leave():
+    assert " q quit " in Scene(width=80, height=24).lines[-1]
+
+
 def test_a_note_stays_for_a_while():
     scene = Scene().tell(Noted(NOW_S, "done: hello\nworld"))
     assert "✓ done: hello  world" in scene.lines[-1]
