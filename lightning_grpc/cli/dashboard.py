@@ -157,8 +157,9 @@ async def _show(
     source = _source(app, work, replay, speed, credentials)
     recorder = _recorder(record)
     terminal = Terminal()
-    clock = source.clock if isinstance(source, ReplaySource) else time.time
-    live = Live(source, terminal, recorder=recorder, clock=clock)
+    replayed = source if isinstance(source, ReplaySource) else None
+    clock = replayed.clock if replayed is not None else time.time
+    live = Live(source, terminal, recorder=recorder, clock=clock, is_replay=replayed is not None)
     try:
         return await show(live, terminal)
     finally:

@@ -28,6 +28,7 @@ _PAGES = {"pageup": -1, "pagedown": 1}
 _FIRST, _LAST = frozenset({"home", "g"}), frozenset({"end", "G"})
 _MOVES = frozenset({*_STEPS, *_PAGES, *_FIRST, *_LAST})
 _LONGEST_PROMPT = 500
+_RECORDED = "this is a recording: it cannot be changed"
 
 
 def step(model: Model, event: Event) -> Step:
@@ -235,15 +236,19 @@ def _fold_component(model: Model) -> Model:
 
 
 def _ask_to_stop(model: Model) -> Model:
+    if model.is_replay:
+        return _noted(model, _RECORDED, model.now_s, is_error=True)
     component = model.component()
     if component is None or component.kind != "work":
         return _noted(model, "s stops a Work: select one first", model.now_s, is_error=True)
-    if model.data.connection.state not in ("live", "played"):
+    if model.data.connection.state != "live":
         return _noted(model, "the app is not connected", model.now_s, is_error=True)
     return _with(model, confirm=component.name)
 
 
 def _ask_for_a_command(model: Model) -> Model:
+    if model.is_replay:
+        return _noted(model, _RECORDED, model.now_s, is_error=True)
     if not model.data.commands:
         return _noted(model, "the app offers no commands", model.now_s, is_error=True)
     return _with(model, prompt=Prompt("command"))

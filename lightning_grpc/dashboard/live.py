@@ -73,6 +73,7 @@ class Live:
         screen: Where they are shown.
         recorder: Is told what the source tells, if there is one.
         clock: What time it is there, in seconds since 1970.
+        is_replay: Whether the source plays a recording.
 
     Attributes:
         model: The newest model.
@@ -88,6 +89,7 @@ class Live:
         *,
         recorder: Recorder | None = None,
         clock: Callable[[], float] = time.time,
+        is_replay: bool = False,
     ) -> None:
         self._source = source
         self._screen = screen
@@ -101,7 +103,8 @@ class Live:
         self._paint_due_s = 0.0
         self._clock = clock
         now_s = clock()
-        self.model = Model(now_s=now_s, utc_offset_s=float(time.localtime(now_s).tm_gmtoff or 0))
+        utc_offset_s = float(time.localtime(now_s).tm_gmtoff or 0)
+        self.model = Model(now_s=now_s, utc_offset_s=utc_offset_s, is_replay=is_replay)
 
     async def run(self) -> None:
         """Show it; returns when the person leaves."""

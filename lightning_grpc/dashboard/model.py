@@ -258,6 +258,7 @@ class Model:
         utc_offset_s: How far the local time is ahead of UTC.
         width: The screen's, in cells.
         height: The screen's, in lines.
+        is_replay: Whether a recording is played, so that nothing can be changed.
     """
 
     data: Data = Data()
@@ -268,6 +269,7 @@ class Model:
     utc_offset_s: float = 0.0
     width: int = 80
     height: int = 24
+    is_replay: bool = False
 
     @property
     def shown(self) -> Data:

@@ -298,8 +298,7 @@ def test_what_is_recorded_is_played_back(app, tmp_path):
     assert "► running" in result.stdout
     with Terminal("dashboard", "--replay", str(file), "--speed", "50") as terminal:
         terminal.shows("► running", "✗ failed", "counter")
-        terminal.press(":", "counter", ENTER, "s").shows("Stop root.counter?")
-        terminal.press("y").shows("cannot be changed")
+        terminal.press(":", "counter", ENTER, "s").shows("this is a recording: it cannot be changed")
         terminal.press("q")
         assert terminal.ends() == 0
 

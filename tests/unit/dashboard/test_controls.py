@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from scenes import NOW_S, Scene, document, work
 
@@ -194,6 +196,14 @@ def test_what_is_under_way_is_told_with_how_long_it_lasts_until_it_is_known_how_
 def test_what_is_typed_after_r_is_the_command_wherever_the_cursor_is():
     scene = Scene().press("m", "tab", "r").type("pause").press("enter")
     assert scene.wishes == [RunCommand("pause")]
+
+
+@pytest.mark.parametrize("keys", [("G", "s"), ("r",), ("m", "tab", "enter")])
+def test_of_a_recording_nothing_is_asked_for_that_would_be_refused(keys):
+    scene = Scene()
+    scene.model = replace(scene.model, is_replay=True)
+    assert "✗ this is a recording: it cannot be changed" in scene.press(*keys).lines[-1]
+    assert scene.press("y").wishes == []
 
 
 def test_the_smallest_of_usual_screens_tells_how_to_leave():
