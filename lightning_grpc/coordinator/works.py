@@ -329,10 +329,12 @@ class Works:
                 self._standing.fail(WorkFailedError(record.name, key, reason, "", message))
 
     def _unreachable(self, record: WorkRecord, event: events.WorkUnreachable) -> None:
-        if record.service is not None and record.phase is not Phase.ENDING:
+        if record.phase in (Phase.ABSENT, Phase.ENDING):
+            return  # what has been told of it since says more
+        if record.service is not None:
             self._services.went_away(record, record.service, event)
         key = record.work._calls[LATEST]
-        if key is None or record.unreachable or record.stopped or record.phase is Phase.ENDING:
+        if key is None or record.unreachable or record.stopped:
             return
         record.unreachable = True
         self._calls.show(record, {key: unreachable(record.work._calls[key], self.now, event.account)})

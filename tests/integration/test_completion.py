@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from command_lines import DEADLINE_S, line
+from pexpect import fdpexpect
 from served_apps import Board, Served
 
 PROGRAM = Path(sys.executable).with_name("lightning-grpc")
@@ -83,30 +86,31 @@ def test_an_app_that_does_not_answer_is_not_waited_for(served):
         served.root.go_on()
 
 
-def test_bash_does_it_when_a_person_presses_tab(served):
-    pexpect = pytest.importorskip("pexpect")
-    shell = pexpect.spawn(
-        "bash",
-        ["--norc", "--noprofile", "-i"],
-        encoding="utf-8",
-        timeout=DEADLINE_S,
-        env={
-            **os.environ,
-            "PS1": "ready> ",
-            "PATH": PATH,
-            "TERM": "dumb",
-            **PATIENCE,
-        },
-    )
+@contextlib.contextmanager
+def interactive_bash():
+    """A bash in a terminal; it is not forked off this process, in which gRPC has threads."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "PS1": "ready> ", "PATH": PATH, "TERM": "dumb", **PATIENCE}
+    words = ["setsid", "--ctty", "bash", "--norc", "--noprofile", "-i"]
+    process = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
+    os.close(theirs)
+    shell = fdpexpect.fdspawn(ours, encoding="utf-8", timeout=DEADLINE_S)
     try:
+        yield shell
+    finally:
+        process.kill()
+        process.wait(DEADLINE_S)
+        shell.close()
+
+
+def test_bash_does_it_when_a_person_presses_tab(served):
+    with interactive_bash() as shell:
         shell.expect_exact("ready> ")
         shell.sendline("bind 'set enable-bracketed-paste off'; source <(lightning-grpc completion bash); echo lo''aded")
         shell.expect_exact("loaded")
         shell.expect_exact("ready> ")
         shell.send("lightning-grpc state root.step.i\t")
         shell.expect_exact("root.step.items")
-    finally:
-        shell.close(force=True)
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,8 @@ def test_a_service_that_is_not_what_it_should_be_is_a_failure(raises):
     assert (work.status.stage, work.status.reason) == ("failed", "attach_failed")
     assert isinstance(app.tick.failure, ConfigurationError) is raises
     assert not app.tick.has_processes
+    service.go(silent_s=1.1)  # noticed before its link has ended
+    assert (work.status.stage, work.status.reason) == ("failed", "attach_failed")
 
 
 def test_a_service_that_never_comes_is_a_failure_that_says_what_is_known():
