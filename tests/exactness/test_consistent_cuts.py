@@ -127,7 +127,8 @@ class Watched(ReplayedApp):
             self.problems.append(problem)
 
 
-def test_every_revision_of_the_app_has_a_consistent_cut_also_if_much_was_conflated(tmp_path):
+def test_every_revision_of_the_app_has_a_consistent_cut_also_if_much_was_conflated(tmp_path, monkeypatch):
+    monkeypatch.setattr("lightning_grpc.coordinator.backlog.CONFLATE_FROM", 8)  # on a slow machine few frames come
     app = Watched(Slow(tmp_path / "until"))
     app.run()
     assert app.metrics.works["root.work"].conflated > LOOKS
