@@ -154,6 +154,7 @@ def trace(error: BaseException) -> None:
     """Show where an error came from, if ``--debug`` was given."""
     if is_debug():
         traceback.print_exception(error)
+        sys.stderr.flush()
 
 
 def print_whatever_the_terminal_can_show() -> None:
