@@ -31,6 +31,8 @@ DEFAULT_GRACE_S = 3.0
 """How long an ending Work may take before it is ended by force."""
 _DRAIN_S = 1.0  # for subscribers to receive the last revision
 _START_DEADLINE_S = 30.0
+_NUDGES_S = (0.001, 0.05, 0.5)
+"""So long after a signal the main thread is nudged: it may be about to go to sleep once more."""
 _ASKED_TO_END = (signal.SIGTERM, signal.SIGINT)
 """Ask a Work to end; the first of them one of an app, too."""
 
@@ -184,7 +186,12 @@ class WorkProcess:
     def _signals_arrive(self, signums: bytes) -> None:
         """Take notice of signals at the moment they come, even if the main thread is asleep or busy; on the loop."""
         self._runner.wake()
-        self._signals_arrived += sum(signum in _ASKED_TO_END for signum in signums)
+        asked = sum(signum in _ASKED_TO_END for signum in signums)
+        if asked:
+            assert self._loop is not None
+            for delay_s in _NUDGES_S:
+                self._loop.call_later(delay_s, self._signals.nudge)
+        self._signals_arrived += asked
         self._judge_signals()
 
     def _hear_signal(self) -> None:

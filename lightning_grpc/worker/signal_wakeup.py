@@ -6,7 +6,12 @@ import asyncio
 import contextlib
 import signal
 import socket
+import threading
 from collections.abc import Callable
+from types import FrameType
+
+NUDGE = signal.SIGURG
+"""Does nothing but interrupt a system call of the main thread, so that it handles the signals that have arrived."""
 
 
 class SignalWakeup:
@@ -15,7 +20,8 @@ class SignalWakeup:
     Python runs the handlers of signals on the main thread, between two of its instructions. A signal that arrives
     right before the main thread goes to sleep in a lock, or that the system hands to another thread, does not wake it:
     its handler would wait for whatever wakes the main thread next. So a byte, the signal's number, is written to a
-    socket when the signal arrives, in C; the loop reads it, and may wake the main thread.
+    socket when the signal arrives, in C; the loop reads it, and may wake the main thread: by `nudge`, whatever system
+    call of the user's code it is in.
 
     Code of the user's that takes the wake-up for itself, as asyncio's signal handlers do, has it while it lasts;
     `install` takes it back.
@@ -34,13 +40,23 @@ class SignalWakeup:
         before = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         if self._before is None:
             self._before = before
+        if signal.getsignal(NUDGE) is signal.SIG_DFL:
+            signal.signal(NUDGE, _do_nothing)
 
     def remove(self) -> None:
         """Leave things as they were before `install`; the loop has ended."""
         with contextlib.suppress(ValueError):  # what was there before is closed
             signal.set_wakeup_fd(-1 if self._before is None else self._before, warn_on_full_buffer=False)
+        if signal.getsignal(NUDGE) is _do_nothing:
+            signal.signal(NUDGE, signal.SIG_DFL)
         self._reader.close()
         self._writer.close()
+
+    def nudge(self) -> None:
+        """Have the main thread handle what has arrived, even if it is asleep; on any thread."""
+        main = threading.main_thread().ident
+        if main is not None:
+            signal.pthread_kill(main, NUDGE)
 
     def watch(self, arrived: Callable[[bytes], None]) -> None:
         """Have a function called with the numbers of the signals that have arrived, on the running loop."""
@@ -49,6 +65,10 @@ class SignalWakeup:
     def _read(self, arrived: Callable[[bytes], None]) -> None:
         with contextlib.suppress(BlockingIOError):
             arrived(self._reader.recv(4096))
+
+
+def _do_nothing(signum: int, frame: FrameType | None) -> None:
+    """Handle a signal that is sent for its effect on a system call alone."""
 
 
 def forget_wakeup() -> None:
