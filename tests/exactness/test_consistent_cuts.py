@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -10,12 +10,13 @@ from exact_works import Lockstep
 from replay import ReplayedApp
 
 import lightning_grpc as L
+from lightning_grpc.coordinator.backlog import Backlog
 from lightning_grpc.runtimes.local import LocalRuntime
 from lightning_grpc.testing import ProxiedRuntime
 
 CUTS = 15
 LOOKS = 6
-LOOK_S = 0.4
+DEADLINE_S = 30
 STRIDE = 3000
 """Steps of the Work from one cut of its connection to the next."""
 
@@ -92,19 +93,21 @@ def test_a_flow_sees_consistent_cuts_when_much_comes_at_once(tmp_path):
 
 
 class Slow(L.LightningFlow):
-    """Takes so long for its first runs that what comes meanwhile is conflated."""
+    """Takes so long for each of its first runs that what comes meanwhile is conflated."""
 
-    def __init__(self, until):
+    def __init__(self, until, has_piled_up):
         super().__init__()
         self.work = Lockstep()
         self._until = until
+        self._has_piled_up = has_piled_up
         self._looks = 0
 
     def run(self):
         self.work.run(str(self._until))
         if self.work.a and self._looks < LOOKS:
             self._looks += 1
-            time.sleep(LOOK_S)
+            self._has_piled_up.clear()
+            assert self._has_piled_up.wait(DEADLINE_S)
         elif self._looks == LOOKS:
             self._until.touch()
         if self.work.has_succeeded:
@@ -128,9 +131,19 @@ class Watched(ReplayedApp):
 
 
 def test_every_revision_of_the_app_has_a_consistent_cut_also_if_much_was_conflated(tmp_path, monkeypatch):
-    monkeypatch.setattr("lightning_grpc.coordinator.backlog.CONFLATE_FROM", 8)  # on a slow machine few frames come
-    app = Watched(Slow(tmp_path / "until"))
+    has_piled_up = threading.Event()
+    add = Backlog.add
+
+    def add_and_tell(backlog, frames):
+        before = backlog.conflated
+        was_empty = add(backlog, frames)
+        if backlog.conflated > before:
+            has_piled_up.set()
+        return was_empty
+
+    monkeypatch.setattr(Backlog, "add", add_and_tell)
+    app = Watched(Slow(tmp_path / "until", has_piled_up))
     app.run()
-    assert app.metrics.works["root.work"].conflated > LOOKS
+    assert app.metrics.works["root.work"].conflated >= LOOKS
     assert app.revisions > LOOKS
     assert app.problems == []
