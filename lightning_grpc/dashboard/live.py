@@ -170,13 +170,13 @@ class Live:
             return
         began_s = time.thread_time()
         lines = lines_of(self.model)
+        self._painted = self.model
         try:
             self._screen.paint(lines)
-        except TimeoutError:  # it takes nothing for now; signals are heard all the same
-            pass
+        except TimeoutError:  # it takes nothing now, and is tried again; signals are heard all the same
+            self._painted = None
         except OSError:  # it is gone
             self._is_over = True
-        self._painted = self.model
         took_s = time.thread_time() - began_s
         self._paint_due_s = now_s + min(_SLOWEST_FRAME_S, max(FRAME_S, took_s / SHARE))
 

@@ -9,7 +9,7 @@ import time
 
 from scenes import COMMANDS, NOW_S, Scene, document
 
-from lightning_grpc.dashboard.events import CommandsListed, ConnectionMade, LinesPrinted, StateReplaced
+from lightning_grpc.dashboard.events import CommandsListed, ConnectionMade, Ended, LinesPrinted, StateReplaced
 from lightning_grpc.dashboard.live import FRAME_S, Live
 from lightning_grpc.dashboard.terminal import Terminal
 from lightning_grpc.dashboard.view import lines_of
@@ -26,12 +26,18 @@ class FakeScreen:
         self.keyboard, self._keys = os.pipe()
         self.frames = []
         self.forgotten = 0
+        self.is_blocked = False
+        self.refused = 0
         self.painted = asyncio.Event()
 
     def size(self):
         return 100, 30
 
     def paint(self, lines):
+        if self.is_blocked:
+            self.refused += 1
+            self.painted.set()
+            raise TimeoutError
         self.frames.append("\n".join("".join(text for text, _ in line) for line in lines))
         self.painted.set()
         return len(lines)
@@ -53,6 +59,11 @@ class FakeScreen:
 
     async def shows(self, part):
         while not (self.frames and part in self.frames[-1]):
+            self.painted.clear()
+            await self.painted.wait()
+
+    async def has_refused(self):
+        while not self.refused:
             self.painted.clear()
             await self.painted.wait()
 
@@ -196,6 +207,19 @@ def test_only_the_lines_that_have_changed_are_painted():
         assert os.read(reading, 1 << 20).count(b";1H") < 4
         terminal.forget()
         assert terminal.paint(lines_of(scene.model)) == 20
+
+
+def test_what_a_terminal_did_not_take_is_shown_when_it_does_though_nothing_moves_any_more():
+    async def act(screen):
+        await screen.shows("the app has ended")
+        screen.is_blocked = True
+        screen.type(b"l")
+        await screen.has_refused()
+        screen.is_blocked = False
+        await screen.shows("line 2")
+        screen.type(b"q")
+
+    lived(FakeSource(StateReplaced(NOW_S, 1, document()), *lines(3), Ended(NOW_S, "the app has ended")), act)
 
 
 def test_all_is_painted_anew_on_ctrl_l():
