@@ -26,9 +26,11 @@ class Telling(L.LightningFlow):
             if work.has_succeeded:
                 self.stop()
             return
+        if work.heard[-1] != self.told:
+            return
         if self.told == 5:
             work.is_over = True
-        elif work.heard[-1] == self.told:
+        else:
             self.told += 1
             work.speed = self.told
 
