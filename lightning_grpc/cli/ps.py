@@ -103,6 +103,7 @@ def _work_as_json(entry: WorksEntry, name: str) -> dict[str, object]:
         stage=SERVING,
         started_at_s=entry.started_at_s,
         addresses=[entry.address],
+        epoch=entry.epoch or None,
     )
 
 

@@ -103,7 +103,8 @@ def with_port(bind: str, port: int | None) -> str:
 def _announce(served: ServedAt, tell: Callable[[ServedAt], None], at_end: contextlib.ExitStack) -> None:
     """Let this user's other programs find the Works, which are served in any case, and say where they are."""
     try:
-        entry = WorksRegistration([each.name for each in served.works], served.address, time.time())
+        epoch = served.works[0].epoch if len(served.works) == 1 else 0
+        entry = WorksRegistration([each.name for each in served.works], served.address, time.time(), epoch)
     except ConfigurationError as error:
         print(f"WARNING: `lightning-grpc ps` does not find this: {error}", file=sys.stderr)
     else:

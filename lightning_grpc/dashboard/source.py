@@ -31,6 +31,8 @@ PAUSE_S = 0.15
 """The least time between two frames of the state."""
 MEASURE_S = 1.0
 """How often the app is asked for its metrics."""
+LOOK_S = 0.25
+"""The time between the two metrics of one look."""
 _LIST_S = 15.0  # how often it is asked for its commands
 _TAIL = 500  # lines of the past
 _FLUSH_S = 0.1
@@ -113,7 +115,7 @@ class AppSource:
                     emit(StateReplaced(time.time(), version.revision, version.document))
                     break
         emit(MetricsSeen(time.time(), await self._client.metrics(runs=_RUNS)))
-        await asyncio.sleep(0.25)  # between two of them there are rates
+        await asyncio.sleep(LOOK_S)  # between two of them there are rates
         emit(MetricsSeen(time.time(), await self._client.metrics(runs=_RUNS)))
         emit(CommandsListed(time.time(), tuple(await self._client.commands())))
         lines = [line async for line in self._client.logs(tail=_TAIL)]

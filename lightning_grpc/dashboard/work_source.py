@@ -18,9 +18,11 @@ from lightning_grpc.dashboard.events import (
     StateChanged,
     StateReplaced,
 )
-from lightning_grpc.dashboard.source import MEASURE_S, Backoff, Emit, read_lines
+from lightning_grpc.dashboard.source import LOOK_S, MEASURE_S, Backoff, Emit, read_lines
 from lightning_grpc.errors import ConfigurationError, LightningGrpcError
-from lightning_grpc.service.descriptions import AppDescription, AppMetrics
+from lightning_grpc.service.descriptions import AppDescription, AppMetrics, ProcessUsage
+from lightning_grpc.service.registry import running_works
+from lightning_grpc.service.usage import UsageMeter
 from lightning_grpc.standalone.async_work_client import AsyncWorkClient
 from lightning_grpc.standalone.following import WorkChange
 from lightning_grpc.state.delta import diff
@@ -43,6 +45,7 @@ class WorkSource:
         self._client = client
         self._seen: WorkChange | None = None
         self._name = ""
+        self._meter = UsageMeter()
 
     async def run(self, emit: Emit) -> None:
         """See `Source.run`; a Work that has ended may be started anew, so this goes on until it is cancelled."""
@@ -69,9 +72,15 @@ class WorkSource:
         await self._describe(emit)
         emit(ConnectionMade(time.time()))
         async with contextlib.aclosing(self._client.watch()) as changes:
-            async for change in changes:
-                emit(self._told(change))
-                break
+            first = await anext(changes, None)
+            if first is not None:
+                emit(self._told(first))
+                self._tell_metrics(emit)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_S):  # between two of them there are rates
+                        async for change in changes:
+                            emit(self._told(change))
+                self._tell_metrics(emit)
         lines: list[Any] = []
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LINES_S), contextlib.aclosing(self._client.logs(tail=_TAIL)) as printed:
@@ -101,13 +110,27 @@ class WorkSource:
                 emit(self._told(change))
 
     async def _measure(self, emit: Emit) -> None:
-        """Tell now and then what can be told of a Work from outside: how fast its revisions come."""
+        """Tell now and then what can be told of a Work from outside; see `_tell_metrics`."""
         while True:
-            if self._seen is not None:
-                works = {self._name: WorkMetrics(self._seen.revision)}
-                metrics = AppMetrics(time.time(), self._seen.revision, 0, None, (), works, {}, (), None)
-                emit(MetricsSeen(metrics.at_s, metrics))
+            self._tell_metrics(emit)
             await asyncio.sleep(MEASURE_S)
+
+    def _tell_metrics(self, emit: Emit) -> None:
+        """Tell what is known of the Work: its newest revision, when it was heard, and what its process uses."""
+        seen, now_s = self._seen, time.time()
+        if seen is None:
+            return
+        usage = self._usage(seen.epoch)
+        works = {self._name: WorkMetrics(seen.revision, silent_s=self._client.silent_s)}
+        usages = {self._name: usage} if usage is not None else {}
+        emit(MetricsSeen(now_s, AppMetrics(now_s, seen.revision, 0, None, (), works, usages, (), usage)))
+
+    def _usage(self, epoch: int) -> ProcessUsage | None:
+        """Return what the Work's process uses, if it is one of this user on this machine that serves nothing else."""
+        with contextlib.suppress(ConfigurationError):  # nobody who can use the runtime directory has registered there
+            pids = [entry.pid for entry in running_works() if (entry.names, entry.epoch) == ((self._name,), epoch)]
+            return next(iter(self._meter.read(pids).values()), None)
+        return None
 
     async def _describe(self, emit: Emit) -> None:
         told = await self._client.describe()

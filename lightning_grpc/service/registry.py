@@ -95,6 +95,7 @@ class WorksEntry:
         process_start: When that process began, in ticks since the machine did.
         address: Where it answers, as gRPC writes it.
         started_at_s: When it began to serve, in seconds since 1970.
+        epoch: The incarnation of its Work, which is in its own process; 0 if it has several, each in another.
         directory: The entry's own directory.
     """
 
@@ -103,6 +104,7 @@ class WorksEntry:
     process_start: int
     address: str
     started_at_s: float
+    epoch: int
     directory: str
 
     @property
@@ -120,16 +122,17 @@ class WorksRegistration:
         names: Their names.
         address: Where they answer, as gRPC writes it.
         started_at_s: When they began to, in seconds since 1970.
+        epoch: The incarnation of the Work that is in this process; 0 if there are several, in processes of their own.
 
     Raises:
         ConfigurationError: The runtime directory cannot be used.
     """
 
-    def __init__(self, names: Sequence[str], address: str, started_at_s: float) -> None:
+    def __init__(self, names: Sequence[str], address: str, started_at_s: float, epoch: int) -> None:
         start = _process_start(os.getpid())
         assert start is not None
         self.directory = _make_directory(prepare_directory(), start)
-        entry = WorksEntry(tuple(names), os.getpid(), start, address, started_at_s, self.directory)
+        entry = WorksEntry(tuple(names), os.getpid(), start, address, started_at_s, epoch, self.directory)
         _write(self.directory, _WORKS, json.dumps(asdict(entry)))
 
     def remove(self) -> None:

@@ -139,6 +139,11 @@ class AsyncWorkClient:
         """How long any request may take, in seconds."""
         return self._timeout_s
 
+    @property
+    def silent_s(self) -> float | None:
+        """How long ago the Work was heard on a stream of its state, in seconds; None if it never was."""
+        return self._following.silent_s
+
     async def describe(self) -> WorkServiceDescription:
         """Return who the Work is.
 
@@ -354,7 +359,8 @@ class AsyncWorkClient:
         self._unfinished[execution.call_id] = execution
 
     def _changes(self, patience_s: float | None = None) -> AsyncGenerator[WorkChange, None]:
-        return follow(self._channel, self.name, self._timeout_s if patience_s is None else patience_s)
+        patience_s = self._timeout_s if patience_s is None else patience_s
+        return follow(self._channel, self.name, patience_s, self._following.note_heard)
 
     def _channel(self) -> WorkChannel:
         self.check_usable()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +39,9 @@ class WorkChange:
     state: dict[str, Any]
 
 
-async def follow(channel: Callable[[], WorkChannel], name: str, patience_s: float) -> AsyncGenerator[WorkChange, None]:
+async def follow(
+    channel: Callable[[], WorkChannel], name: str, patience_s: float, heard: Callable[[], None]
+) -> AsyncGenerator[WorkChange, None]:
     """Yield the Work's state, then each revision as it comes.
 
     A stream that breaks is resumed by revision; the copy is proven by the Work's digests, and made anew if it is not
@@ -48,6 +51,7 @@ async def follow(channel: Callable[[], WorkChannel], name: str, patience_s: floa
         channel: Gives the connection.
         name: What to call the Work in errors.
         patience_s: How long it may be away, in seconds.
+        heard: Is called whenever something came of it.
 
     Yields:
         The revisions, none left out while the Work still has them. Ends if the Work has ended in order and nobody
@@ -61,7 +65,7 @@ async def follow(channel: Callable[[], WorkChannel], name: str, patience_s: floa
     tries = Tries(patience_s)
     while True:
         try:
-            async with contextlib.aclosing(_read(channel(), copy, tries)) as changes:
+            async with contextlib.aclosing(_read(channel(), copy, tries, heard)) as changes:
                 async for change in changes:
                     yield change
             tries.broke(TransportError(f"{name} has ended"))
@@ -82,12 +86,15 @@ async def follow(channel: Callable[[], WorkChannel], name: str, patience_s: floa
         await tries.pause()
 
 
-async def _read(channel: WorkChannel, copy: _Copy, tries: Tries) -> AsyncGenerator[WorkChange, None]:
+async def _read(
+    channel: WorkChannel, copy: _Copy, tries: Tries, heard: Callable[[], None]
+) -> AsyncGenerator[WorkChange, None]:
     """Yield the revisions of one stream, until the Work ends it in order."""
     # For whichever epoch is there: frames name it, and those of another one are told apart.
     async with contextlib.aclosing(channel.state_delta(0, copy.opened())) as stream:
         async for frames in stream:
             tries.heard()
+            heard()
             copy.has_ended = False
             for frame in frames:
                 if (change := copy.receive(frame)) is not None:
@@ -157,6 +164,7 @@ class Following:
         self._error: LightningGrpcError | None = None
         self._came = asyncio.Condition()
         self.newest: WorkChange | None = None
+        self._heard_at_s: float | None = None
 
     async def until(self, condition: Callable[[WorkChange], bool], within_s: float | None) -> WorkChange:
         """Return the newest state as soon as a condition holds for it.
@@ -187,6 +195,15 @@ class Following:
     def is_alive(self) -> bool:
         """Whether the state is being followed."""
         return self._task is not None and not self._task.done()
+
+    @property
+    def silent_s(self) -> float | None:
+        """How long ago something came on a stream, in seconds; None if nothing ever did."""
+        return None if self._heard_at_s is None else time.monotonic() - self._heard_at_s
+
+    def note_heard(self) -> None:
+        """Note that something came on a stream; a Work that is followed sends something every few seconds."""
+        self._heard_at_s = time.monotonic()
 
     async def note(self, change: WorkChange) -> None:
         """Take in a revision that was heard, here or elsewhere, unless a newer one is known."""

@@ -12,7 +12,14 @@ from served_apps import DEADLINE_S, Board, Served, in_time
 from served_works import SMALL, serving
 
 from lightning_grpc.dashboard.controls import step
-from lightning_grpc.dashboard.events import ConnectionLost, ConnectionMade, Ended, StateChanged, StateReplaced
+from lightning_grpc.dashboard.events import (
+    ConnectionLost,
+    ConnectionMade,
+    Ended,
+    MetricsSeen,
+    StateChanged,
+    StateReplaced,
+)
 from lightning_grpc.dashboard.looking import look
 from lightning_grpc.dashboard.model import Model
 from lightning_grpc.dashboard.recording import Recorder, replay
@@ -206,3 +213,63 @@ def test_a_work_that_is_served_by_itself_is_followed_and_stopped():
     with serving(f"{SMALL}:Counter") as served:
         in_time(watch(served.address))
         served.wait()
+
+
+def test_of_a_work_by_itself_it_is_told_when_it_was_heard_and_what_its_process_uses():
+    async def watch(served):
+        async with Watching(WorkSource(AsyncWorkClient(served.address, timeout_s=5))) as watching:
+
+            def used(data):
+                figures = data.figures.get(data.work)
+                return figures if figures is not None and figures.cpu_share is not None else None
+
+            figures = await watching.until(used, "it is told what is used")
+            assert figures.pid == watching.model.data.total.pid == served.pid
+            assert figures.memory_bytes > 0
+            assert figures.rate == 0
+
+            def silences_s():
+                return [each.metrics.works["Counter"].silent_s for each in watching.events if type(each) is MetricsSeen]
+
+            await watching.until(
+                lambda _: any(later_s > before_s for before_s, later_s in itertools.pairwise(silences_s())),
+                "time passes",
+            )
+            await watching.until(
+                lambda _: any(later_s < before_s for before_s, later_s in itertools.pairwise(silences_s())),
+                "a bookmark has come",
+            )
+
+    with serving(f"{SMALL}:Counter") as served:
+        in_time(watch(served))
+
+
+def test_one_look_at_a_work_by_itself_tells_the_same():
+    async def once(served):
+        source = WorkSource(AsyncWorkClient(served.address, timeout_s=5))
+        try:
+            return await look(source, 100, 30)
+        finally:
+            await source.close()
+
+    with serving(f"{SMALL}:Counter") as served:
+        data = in_time(once(served)).data
+        assert data.figures[data.work].pid == served.pid
+    assert data.figures[data.work].cpu_share is not None
+    assert data.figures[data.work].silent_s is not None
+    assert data.total.rate == 0
+
+
+def test_of_one_of_several_works_nothing_is_told_that_the_server_uses():
+    async def once(served):
+        source = WorkSource(AsyncWorkClient(served.address, work="Counter", timeout_s=5))
+        try:
+            return await look(source, 100, 30)
+        finally:
+            await source.close()
+
+    with serving(None, "--work", f"{SMALL}:Counter", "--work", f"{SMALL}:Echo") as served:
+        data = in_time(once(served)).data
+    assert data.figures["Counter"].silent_s is not None
+    assert data.figures["Counter"].pid is None
+    assert data.total.memory_bytes is None

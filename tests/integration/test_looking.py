@@ -408,6 +408,7 @@ def test_a_work_that_is_served_by_itself_is_listed_and_ended_by_its_name():
     with serving(f"{SMALL}:Counter", "--name", "lonely") as served:
         (found,) = [each for each in data_of("ps", "--json") if each["name"] == "lonely"]
         assert (found["schema"], found["kind"], found["stage"]) == ("lightning-grpc/work/1", "work", "serving")
+        assert found["epoch"] == served.epoch
         assert (found["pid"], found["addresses"]) == (served.pid, [served.address])
         (row,) = [each for each in line("ps").stdout.splitlines() if each.startswith("lonely")]
         assert row.split()[:4] == ["lonely", "work", str(served.pid), "serving"]
