@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from lightning_grpc.dashboard.events import Event, KeyPressed, Noted, Quit, Resized, RunCommand, StopWork, Ticked, Wish
-from lightning_grpc.dashboard.model import NOTE_S, TABS, TAILS, Model, Note, Prompt, Ui
+from lightning_grpc.dashboard.model import NOTE_S, TABS, TAILS, Model, Note, Outcome, Prompt, Ui
 from lightning_grpc.dashboard.reduce import take_in
 from lightning_grpc.dashboard.rows import ValueRow, tab_rows, tree_rows
 
@@ -47,12 +47,22 @@ def step(model: Model, event: Event) -> Step:
         case Resized():
             return replace(model, width=event.width, height=event.height), _NOTHING
         case Noted():
-            return _with(model, note=Note(event.text, event.at_s, event.is_error, event.is_under_way)), _NOTHING
+            return _told(model, event), _NOTHING
         case _:
             data = take_in(model.data, event)
             if data is model.data:
                 return model, _NOTHING
             return replace(model, data=data, now_s=max(model.now_s, event.at_s)), _NOTHING
+
+
+def _told(model: Model, event: Noted) -> Model:
+    text = event.text
+    if event.command:
+        outcome = Outcome(event.command, event.at_s, text, event.is_error)
+        text, _, more = text.partition("\n")  # the rest is below the commands
+        text += " (m shows where)" if more else ""
+        model = _with(model, outcome=outcome)
+    return _with(model, note=Note(text, event.at_s, event.is_error, event.is_under_way))
 
 
 def _without_old_note(ui: Ui, now_s: float) -> Ui:

@@ -134,12 +134,16 @@ class KeyPressed:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """Something to tell the person, such as that what it asked for is under way, and how it went."""
+    """Something to tell the person, such as that what it asked for is under way, and how it went.
+
+    `command` is the line that was typed, if it is how a command went.
+    """
 
     at_s: float
     text: str
     is_error: bool = False
     is_under_way: bool = False
+    command: str = ""
 
 
 Event = Seen | Ticked | Resized | KeyPressed | Noted

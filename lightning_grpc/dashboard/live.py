@@ -233,23 +233,23 @@ class Live:
                 self._act(f"{name} is ending", lambda: self._source.stop_work(name))
             case RunCommand(line):
                 self._note_under_way(f"{line.split(maxsplit=1)[0]} is running ...")
-                self._act("", lambda: self._source.run_command(line))
+                self._act("", lambda: self._source.run_command(line), line)
 
     def _note_under_way(self, words: str) -> None:
         self.model, _ = step(self.model, Noted(self._clock(), words, is_under_way=True))
 
-    def _act(self, words: str, doing: Callable[[], Coroutine[Any, Any, str | None]]) -> None:
-        task = asyncio.create_task(self._do(words, doing), name="dashboard's wish")
+    def _act(self, words: str, doing: Callable[[], Coroutine[Any, Any, str | None]], command: str = "") -> None:
+        task = asyncio.create_task(self._do(words, doing, command), name="dashboard's wish")
         self._acting.add(task)
         task.add_done_callback(self._acting.discard)
 
-    async def _do(self, words: str, doing: Callable[[], Coroutine[Any, Any, str | None]]) -> None:
+    async def _do(self, words: str, doing: Callable[[], Coroutine[Any, Any, str | None]], command: str) -> None:
         try:
             told = await doing()
         except LightningGrpcError as error:
-            self.put(Noted(self._clock(), str(error), is_error=True))
+            self.put(Noted(self._clock(), str(error), is_error=True, command=command))
         else:
-            self.put(Noted(self._clock(), words or str(told)))
+            self.put(Noted(self._clock(), words or str(told), command=command))
 
 
 async def show(live: Live, terminal: Terminal) -> int:

@@ -210,6 +210,23 @@ class Note:
     is_under_way: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the latest command went.
+
+    Attributes:
+        command: The line that was typed.
+        at_s: When it was over.
+        text: What it returned, or why it failed, with the traceback.
+        is_error: Whether it failed.
+    """
+
+    command: str
+    at_s: float
+    text: str
+    is_error: bool
+
+
 @dataclass(frozen=True)
 class Ui:
     """What the person has chosen.
@@ -228,6 +245,7 @@ class Ui:
         confirm: The name of the Work that is to be stopped, if that is being asked.
         help: Whether the help is shown.
         note: What was told last.
+        outcome: How the latest command went; None if none is over.
     """
 
     selected: str = "root"
@@ -243,6 +261,7 @@ class Ui:
     confirm: str = ""
     help: bool = False
     note: Note | None = None
+    outcome: Outcome | None = None
 
 
 @dataclass(frozen=True, eq=False)

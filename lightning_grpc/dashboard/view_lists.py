@@ -11,7 +11,7 @@ from rich.cells import chop_cells
 from lightning_grpc.coordinator.metrics import FlowRun, ScheduleFiring
 from lightning_grpc.dashboard.cells import Row, clean, clean_output, cut, pad, width_of
 from lightning_grpc.dashboard.figures import clock, duration
-from lightning_grpc.dashboard.model import Component, DeltaEntry, LineEntry, Model
+from lightning_grpc.dashboard.model import Component, DeltaEntry, LineEntry, Model, Outcome
 from lightning_grpc.dashboard.rows import (
     call_rows,
     command_rows,
@@ -116,11 +116,15 @@ def _call_detail(model: Model, call: tuple[Component, str, Any], width: int, hei
         at = clock(status["timestamp"], model.utc_offset_s, with_tenths=True)
         steps += [("→ " if steps else "  ", "dim"), (f"{glyph} {status['stage']}{reason}", style), (f" {at} ", "dim")]
     message = str(entry["statuses"][-1].get("message") or "")
-    text = traceback_rows(message, width - 2)
-    room = max(0, height - 1)
-    if len(text) > room:  # the end says most
+    return [steps, *_message_rows(message, width, height - 1)]
+
+
+def _message_rows(message: str, width: int, height: int) -> list[Row]:
+    """Return the lines of a traceback, or of any message; the end of it, which says most, if there is no room."""
+    text, room = traceback_rows(message, width - 2), max(0, height)
+    if len(text) > room:
         text = [[(f"… {len(text) - room + 1} lines more above", "dim")], *text[len(text) - room + 1 :]] if room else []
-    return [steps, *([("  ", ""), *row] for row in text)]
+    return [[("  ", ""), *row] for row in text]
 
 
 @lru_cache(maxsize=16)
@@ -133,7 +137,7 @@ def traceback_rows(message: str, width: int) -> list[Row]:
     if not text:
         return []
     if "Traceback" not in text:
-        return [[(line, "")] for line in text.splitlines()]
+        return [[(part, "")] for line in text.splitlines() for part in chop_cells(line, max(1, width)) or [""]]
     syntax = Syntax(text, "pytb", theme="ansi_dark", background_color="default", word_wrap=True)
     console = Console(width=max(10, width), color_system="standard", force_terminal=True, legacy_windows=False)
     return [
@@ -193,12 +197,26 @@ def _schedule_row(model: Model, each: ScheduleFiring) -> Row:
 
 
 def commands(model: Model, width: int, height: int) -> list[Row]:
-    """Return the commands."""
-    rows = command_rows(model.shown, model.ui)
+    """Return the commands, and under them how the latest one went: what it returned, or its traceback."""
+    rows, outcome = command_rows(model.shown, model.ui), model.ui.outcome
     if not rows:
         return _nothing(model, "commands", "no Flow offers a command")
     heading: Row = [(f"  {pad('command', 24)}{pad('Flow', _NAME_WIDTH)}takes", "dim")]
-    return [heading, *_list(model, "commands", rows, height - 1, width, _command_row)]
+    if outcome is None:
+        return [heading, *_list(model, "commands", rows, height - 1, width, _command_row)]
+    upper = max(2, min(len(rows), height // 3))
+    drawn = _list(model, "commands", rows, upper, width, _command_row)
+    return [heading, *drawn, [], *_outcome(model, outcome, width, height - len(drawn) - 2)]
+
+
+def _outcome(model: Model, outcome: Outcome, width: int, height: int) -> list[Row]:
+    glyph, style = ("✗", "bad") if outcome.is_error else ("✓", "good")
+    asked: Row = [
+        (clock(outcome.at_s, model.utc_offset_s), "dim"),
+        (f" {glyph} ", style),
+        (clean(outcome.command), "bold"),
+    ]
+    return [asked, *_message_rows(outcome.text, width, height - 1)]
 
 
 def _command_row(_: Model, each: CommandDescription) -> Row:

@@ -50,6 +50,8 @@ class Root(L.LightningFlow):
         self.said = word
         if word == "slowly":
             time.sleep(1.5)
+        if word == "wrongly":
+            raise ValueError("nobody talks like that")
         return word.upper()
     def run(self):
         self.counter.run()
@@ -223,6 +225,8 @@ def test_a_work_is_stopped_after_a_yes_and_the_end_of_the_app_keeps_its_last_sta
         terminal.press("sa", "\t", "word=hello", ENTER).shows("say is done: 'HELLO'")
         terminal.press("r", "say word=slowly", ENTER).shows("say is running ...")
         terminal.shows("say is done: 'SLOWLY'")
+        terminal.press("r", "say word=wrongly", ENTER).shows("failed with ValueError: nobody talks like that (m shows")
+        terminal.press("m").shows("✗ say word=wrongly", "in say", 'raise ValueError("nobody talks like that")')
         terminal.press("r", "say", ENTER).shows("'word' is missing")
         process.terminate()
         terminal.shows("ended:", "counter")

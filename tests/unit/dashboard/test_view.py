@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scenes import NOW_S, SIZES, Scene, document, work
+from scenes import NOW_S, SIZES, TRACEBACK, Scene, document, work
 
-from lightning_grpc.dashboard.events import ConnectionLost, Ended, Ticked
+from lightning_grpc.dashboard.events import ConnectionLost, Ended, Noted, Ticked
 from lightning_grpc.dashboard.model import TABS
 from lightning_grpc.state.delta import Set
 
@@ -262,6 +262,25 @@ def test_commands_show_what_they_take():
     assert "name: str" in full().press("m").line("greet")
 
 
+def test_how_the_latest_command_went_stands_below_the_commands():
+    scene = full().press("m")
+    scene.tell(Noted(NOW_S, f"the command greet failed with X: y\n{TRACEBACK}", is_error=True, command="greet name=a"))
+    assert "✗ the command greet failed with X: y (m shows where)" in scene.lines[-1]
+    assert "✗ greet name=a" in scene.line("greet name=a")
+    assert "ZeroDivisionError: division" in scene.text
+    assert "name: str" in scene.text, "the commands are there too"
+    scene.tell(Noted(NOW_S + 1, "pause is done: " + "x" * 300 + "end", command="pause"), Ticked(NOW_S + 60))
+    assert "✓ pause" in scene.text
+    assert "xend " in scene.text, "a long result is there as a whole"
+    assert "ZeroDivisionError" not in scene.text
+
+
+def test_what_is_under_way_leaves_the_outcome_of_the_command_before():
+    scene = full().press("m").tell(Noted(NOW_S, "pause is done: 5", command="pause"))
+    scene.tell(Noted(NOW_S + 1, "greet is running ...", is_under_way=True))
+    assert "pause is done: 5" in scene.text
+
+
 def test_a_lost_connection_is_told_with_its_age_and_the_last_state_stays():
     scene = full().tell(ConnectionLost(NOW_S, "nobody answers"), Ticked(NOW_S + 5))
     assert "connection lost 5.0s ago, trying again: nobody answers" in scene.lines[1]
@@ -288,4 +307,5 @@ def test_any_size_and_any_text_fit(width, height, tab, text):
     state = document(**{"text": text, f"k{text}": [text]})
     state["works"][f"w{text}"] = work("pending", "running", "failed", reason=text or "r", message=text)
     scene = full(width, height, state).print(text).press(tab)
+    scene.tell(Noted(NOW_S, text, command=text))
     assert len(scene.lines) == height
