@@ -15,14 +15,24 @@ from lightning_grpc.wire.protocol import WORK_SERVICE, work_pb
 class ForeignWork:
     """Serves one document that never changes.
 
+    Args:
+        variables: The Work's attributes.
+        major: The protocol's version that it says it speaks.
+        class_name: The class that it says it is of.
+        malformed: So many of its streams carry bytes that are no frame.
+
     Attributes:
         address: Where.
+        streams: How many streams were opened.
     """
 
-    def __init__(self, variables, *, major=1, class_name="Foreign"):
+    def __init__(self, variables, *, major=1, class_name="Foreign", malformed=0):
         self._document = {"vars": variables, "calls": {"latest_call_hash": None}}
         self._major = major
         self._class_name = class_name
+        self._malformed = malformed
+        self._lock = threading.Lock()
+        self.streams = 0
         self._has_ended = threading.Event()
         self._server = grpc.server(futures.ThreadPoolExecutor(8, "foreign"), options=SERVER_OPTIONS)
         methods = {
@@ -47,6 +57,11 @@ class ForeignWork:
         )
 
     def _stream(self, request, context):
+        with self._lock:
+            self.streams += 1
+            number = self.streams
+        if number <= self._malformed:
+            yield b"\xff\xff\xff"
         yield codec.frame_snapshot(7, 1, self._document)
         self._has_ended.wait()
 
