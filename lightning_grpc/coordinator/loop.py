@@ -309,9 +309,10 @@ class Coordinator:
 
     def metrics(self) -> Metrics:
         """Return what the app has done so far; on any thread."""
+        latest = self._flow_runs.latest()
         return Metrics(
-            self._flow_runs.count,
-            self._flow_runs.latest(),
+            latest[-1].number if latest else 0,  # as of the same moment
+            latest,
             self._tick.metrics(self._supervisor.silent_s()),
             self._watchdog.under_way_s(),
             self._tick.scheduling(),
