@@ -130,6 +130,10 @@ class Served:
 
         return until(find, "the root has seen it all")
 
+    def do(self, act):
+        """Have something done on the thread that runs the Flow, to which its components belong."""
+        return self.app._coordinator.requests.ask("a test", act).result(DEADLINE_S)
+
     def _run(self):
         with contextlib.suppress(FlowFailedError):
             self.app.run()
