@@ -102,6 +102,7 @@ class Hooks(L.LightningWork):
         self.file = str(file)
         self.pid = 0
         self.helper_pid = 0
+        self.has_entered = False
 
     def note(self, word):
         with Path(self.file).open("a") as notes:
@@ -116,6 +117,7 @@ class Hooks(L.LightningWork):
         if how == "helper":
             helper = subprocess.Popen(["sleep", "1000"])
             self.helper_pid = helper.pid
+        self.has_entered = True
         while how != "done":
             try:
                 time.sleep(0.01)

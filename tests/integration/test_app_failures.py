@@ -189,7 +189,7 @@ def test_the_hooks_run_in_the_works_process_and_stop_is_seen_at_once(tmp_path):
 
         def run(self):
             self.work.run()
-            if self.work.is_running and self.work.pid:
+            if self.work.is_running and self.work.has_entered:
                 self.work.stop()
                 assert self.work.has_stopped
             if self.work.has_stopped:
