@@ -24,15 +24,18 @@ class Noted(L.LightningWork):
     def run(self, how="well", n=0):
         with Path(self.file).open("a") as notes:
             notes.write(f"{self.name} {how} {n} from {self.progress}\n")
-        self.progress += 1
-        if how.startswith("fails") and not Path(how.partition(" ")[2]).exists():
-            raise ValueError("as told")
+        file = Path(how.partition(" ")[2])
         if how.startswith("waits"):
             try:
-                wait_for(Path(how.partition(" ")[2]).exists, 30)
+                self.progress += 1  # in here: who sees it may interrupt the run
+                wait_for(file.exists, 30)
             except BaseException:
                 self.left_with = "a word"
                 raise
+            return
+        self.progress += 1
+        if how.startswith("fails") and not file.exists():
+            raise ValueError("as told")
 
 
 class Driven(L.LightningFlow):
