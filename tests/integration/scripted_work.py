@@ -189,11 +189,9 @@ class ScriptedWork(grpc.GenericRpcHandler):
                 await self.execute(*self.orders.pop(0))
 
     async def gather_orders(self):
-        """Wait until no more come, so that there is an order to be wrong in."""
-        there = 0
-        while len(self.orders) > there:
-            there = len(self.orders)
-            await asyncio.sleep(6 * BEAT_S)
+        """Wait for another one of those that are to be made in order, so that there is an order to be wrong in."""
+        while "in-order" in self.orders[0][1] and sum("in-order" in call_id for call_id in self.known) < 2:
+            await asyncio.sleep(0.001)
 
     async def execute(self, call_hash, call_id, args, kwargs, attributes, caller):
         if self.drops_next:

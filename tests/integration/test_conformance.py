@@ -88,8 +88,8 @@ FAULTS = {
 }
 LONG = Patience(answer_s=30.0, bookmark_s=20.0)  # this machine may be busy; what is there comes soon
 PATIENCE = {
-    "sends no bookmarks": Patience(bookmark_s=0.3),
-    "tells no digests": Patience(bookmark_s=20.0, digest_s=0.5),
+    "sends no bookmarks": Patience(answer_s=30.0, bookmark_s=0.3),
+    "tells no digests": Patience(answer_s=30.0, bookmark_s=20.0, digest_s=0.5),
     "drops what comes after a failure": Patience(run_s=2.5),
     "never ends its logs": Patience(answer_s=2.5),
     "waits for the future": Patience(answer_s=2.5),
