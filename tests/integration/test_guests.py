@@ -123,6 +123,7 @@ def test_a_guest_that_takes_too_long_to_start_is_warned_of(supervisor, heard, mo
 def test_guests_outlive_the_works(supervisor):
     guest = Guest()
     supervisor.receive(guest)
+    assert guest.started.wait(DEADLINE_S)
     supervisor.end_works()
     assert guest.story == [BEGAN, "started"]
     supervisor.close()
