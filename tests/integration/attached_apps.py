@@ -8,6 +8,7 @@ import threading
 import time
 
 import lightning_grpc as L
+from lightning_grpc.service.registry import running_apps
 
 DEADLINE_S = 40
 _numbers = itertools.count()
@@ -66,6 +67,11 @@ class RunningApp:
             assert self._thread.is_alive(), f"the app has ended: {self.outcome!r}"
             assert time.monotonic() < deadline_s, f"not reached: {what or condition}; {self.app.state}"
             time.sleep(0.01)
+
+    def client(self):
+        """A client of it, when it is registered."""
+        self.until(lambda: any(entry.name == self.app.name for entry in running_apps()), "it is registered")
+        return L.AppClient(name=self.app.name)
 
     def join(self):
         """Wait for its end; returns what it was left by."""

@@ -83,7 +83,7 @@ def test_what_the_flow_writes_before_a_call_is_set_in_the_service_before_the_run
         root.other = other
         root.other.counter = 70
         with running(root) as app:
-            app.until(lambda: work.has_succeeded)
+            app.until(lambda: work.has_succeeded and other.counter == 51)
             assert work.counter == 51
             root._until = lambda root: root.other.run(2)
             app.until(lambda: other.has_succeeded)
@@ -118,7 +118,7 @@ def test_an_app_that_only_looks_on_sees_what_another_one_has_done(counter):
     with running(Root(watcher)) as two:
         with running(Root(caller, (9,))) as one:
             one.until(lambda: caller.has_succeeded)
-        two.until(lambda: watcher.counter == before + 9)
+        two.until(lambda: watcher.counter == before + 9 and watcher.status.stage != "not_started")
         assert watcher.status.stage == "started"
 
 
@@ -152,7 +152,7 @@ def test_clients_of_the_app_see_an_attached_work_without_a_process(counter):
     work = Counter().at(counter.address)
     with running(Root(work, (3,)), service_address="127.0.0.1:0") as app:
         app.until(lambda: work.has_succeeded)
-        with L.AppClient(name=app.app.name) as client:
+        with app.client() as client:
             (known,) = client.works()
             assert (known.name, known.class_name, known.pid, known.stage) == ("root.w", "Counter", 0, "succeeded")
             assert known.address == counter.address
@@ -180,7 +180,7 @@ def test_what_an_attached_work_prints_is_read_under_the_name_that_it_has_in_the_
         work = L.RemoteWork(served.address, parallel=True)
         with running(Root(work, ("hello",)), http_port=0) as app:
             app.until(lambda: work.has_succeeded)
-            with L.AppClient(name=app.app.name) as client:
+            with app.client() as client:
                 assert [(line.component, line.text) for line in client.logs("root.w")] == [("root.w", "hello")]
             app.until(lambda: app.app.http_url)
             state = httpx.get(f"{app.app.http_url}/api/v1/state", timeout=DEADLINE_S)
@@ -203,15 +203,37 @@ def test_a_resumed_app_is_attached_again_and_does_not_set_its_service_back(count
         assert again.root.w.counter == before + 5
 
 
-def test_a_resumed_app_does_not_have_done_twice_what_its_service_is_still_at(counter, tmp_path):
-    def resumable():
-        root = Root(L.RemoteWork(counter.address, parallel=True), (50, 0.01))
-        return running(root, checkpoint_dir=tmp_path, resume=True, name="resumable")
+PATIENT = """
+import pathlib
+import time
+import lightning_grpc as L
 
-    before = L.RemoteWork(counter.address).counter
-    with resumable() as app:
-        app.until(lambda: app.root.w.is_running)
-    assert app.status.reason == "detached"
-    with resumable() as again:
-        again.until(lambda: again.root.w.has_succeeded)
-        assert again.root.w.counter == before + 50
+class Patient(L.LightningWork):
+    def __init__(self):
+        super().__init__(parallel=True)
+        self.entered = self.left = 0
+
+    def run(self, file):
+        self.entered += 1
+        while not pathlib.Path(file).exists():
+            time.sleep(0.01)
+        self.left += 1
+"""
+
+
+def test_a_resumed_app_does_not_have_done_twice_what_its_service_is_still_at(tmp_path):
+    def resumable():
+        root = Root(L.RemoteWork(served.address, parallel=True), (str(go_on),))
+        return running(root, checkpoint_dir=tmp_path / "checkpoint", resume=True, name="resumable")
+
+    go_on = tmp_path / "go on"
+    (tmp_path / "patient.py").write_text(PATIENT)
+    with serving(f"{tmp_path}/patient.py:Patient") as served:
+        with resumable() as app:
+            app.until(lambda: app.root.w.is_running and app.root.w.entered)
+        assert app.status.reason == "detached"
+        with resumable() as again:
+            again.until(lambda: again.root.w.is_running)
+            go_on.touch()
+            again.until(lambda: again.root.w.has_succeeded)
+            assert (again.root.w.entered, again.root.w.left) == (1, 1)
