@@ -13,7 +13,7 @@ import threading
 
 import httpx
 import pytest
-from http_apps import DEADLINE_S, HandlerModel, Shop, events, serve, wait_until
+from http_apps import DEADLINE_S, HandlerModel, Shop, events, has_started, serve, wait_until
 
 import lightning_grpc as L
 from lightning_grpc.api import Get, Post
@@ -21,6 +21,7 @@ from lightning_grpc.errors import ConfigurationError
 from lightning_grpc.http.follower import MAX_CLIENTS
 from lightning_grpc.http.functions import MAX_CALLS
 from lightning_grpc.runners import MultiProcessRuntime
+from lightning_grpc.service.registry import running_apps
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -33,6 +34,7 @@ def runtime_directory(tmp_path_factory):
 @pytest.fixture(scope="module")
 def served():
     with serve() as each:
+        wait_until(lambda: has_started(each.root.keeper), "the Work's start")
         yield each
 
 
@@ -91,9 +93,12 @@ def test_what_a_child_declares_is_served_too(served):
 def test_a_handler_that_writes_makes_the_root_run(served):
     runs = served.app.metrics.runs
     served.client.post("/v1/count")
-    wait_until(lambda: served.app.metrics.runs > runs, "a run")
-    causes = {str(cause) for run in served.app.metrics.latest_runs for cause in run.causes}
-    assert any("POST /v1/count" in cause for cause in causes)
+
+    def is_told():
+        later = [run for run in served.app.metrics.latest_runs if run.number > runs]
+        return any("POST /v1/count" in str(cause) for run in later for cause in run.causes)
+
+    wait_until(is_told, "a run because of it")
 
 
 def test_an_exception_of_a_handler_is_told_and_logged_and_harms_nothing(served, caplog):
@@ -116,13 +121,18 @@ def test_a_handler_cannot_wait_for_a_work_that_blocks(served):
     answer = served.client.get("/v1/suspended")
     assert answer.status_code == 409
     assert "GET /v1/suspended has called root.keeper.run(), which blocks" in answer.json()["detail"]
+    wait_until(lambda: served.root.keeper.has_succeeded, "the run that was asked for all the same")
 
 
 def test_a_slow_handler_blocks_neither_the_server_nor_other_requests():
     with serve() as served:
-        answer = served.client.get("/v1/hold")
-        assert answer.status_code == 504
-        assert "it has begun, and goes on" in answer.json()["detail"]
+
+        def has_begun():
+            answer = served.client.get("/v1/hold")
+            assert answer.status_code == 504
+            return "it has begun, and goes on" in answer.json()["detail"]  # else the Flow did not get to it so soon
+
+        wait_until(has_begun, "the slow handler's beginning")
         assert served.root._busy.is_set()
         assert served.client.get("/healthz").status_code == 200
         assert served.client.get("/metrics").status_code == 200
@@ -354,6 +364,7 @@ def test_a_client_whose_last_event_is_not_known_begins_with_a_snapshot(served, e
 def test_events_end_with_the_app_after_its_last_revision():
     with serve() as served, events(served) as told:
         assert next(told).name == "snapshot"
+        wait_until(lambda: has_started(served.root.keeper), "the Work's start")  # which would come after the end, too
         served.root._end.set()
         last = list(told)[-1]
     assert last.data == {"values_changed": {"root['app_state']['stage']": {"new_value": "stopping"}}}
@@ -585,12 +596,14 @@ def test_the_command_says_where_to_look_and_open_lets_a_browser_in(tmp_path, env
             url = re.fullmatch(
                 r"INFO: Your app has started. View it in your browser: (http://127.0.0.1:\d+)/view\n", started
             )[1]
+            wait_until(lambda: url in [entry.http for entry in running_apps()], "registration")
             line, options = command("open", "shop", environment=environment, timeout=DEADLINE_S, check=False)
             opened = subprocess.run(line, **options)
             assert opened.returncode == 0, opened.stderr
             assert re.fullmatch(rf"{url}/open\?code=\S+\n", opened.stdout)
-            assert httpx.get(opened.stdout.strip(), trust_env=False).status_code == 303
-            assert httpx.post(f"{url}/v1/names", params={"name": "end"}, trust_env=False).json() == 1
+            with httpx.Client(trust_env=False, timeout=DEADLINE_S) as client:
+                assert client.get(opened.stdout.strip()).status_code == 303
+                assert client.post(f"{url}/v1/names", params={"name": "end"}).json() == 1
             out, err = process.communicate(timeout=DEADLINE_S)
         finally:
             process.kill()
