@@ -14,9 +14,12 @@ import pytest
 from served_apps import entry_of, until
 from terminals import Terminal
 
+import lightning_grpc as L
+
 UP, DOWN, ESC, ENTER = "\x1b[A", "\x1b[B", "\x1b", "\r"
 
 APP = """
+import os
 import time
 import lightning_grpc as L
 
@@ -48,11 +51,12 @@ class Root(L.LightningFlow):
         return [{"say": self.say}]
     def say(self, word: str):
         self.said = word
-        if word == "slowly":
-            time.sleep(1.5)
         if word == "wrongly":
             raise ValueError("nobody talks like that")
-        return word.upper()
+        deadline_s = time.monotonic() + 9
+        while os.path.isabs(word) and not os.path.exists(word) and time.monotonic() < deadline_s:
+            time.sleep(0.01)
+        return os.path.basename(word).upper()
     def run(self):
         self.counter.run()
         self.fails.run()
@@ -95,6 +99,9 @@ def app(app_file):
     """An app that all tests look at which leave it as it is."""
     name = f"counting-{os.getpid()}"
     with running(app_file, name):
+        with L.AppClient(name=name, timeout_s=30) as client:
+            stages = {"root.counter": "running", "root.fails": "failed"}
+            until(lambda: {each.name: each.stage for each in client.works()} == stages, "its Works are at it")
         yield name
 
 
@@ -202,7 +209,7 @@ def test_an_app_goes_on_if_its_dashboard_crashes_and_what_it_prints_is_shown(app
         terminal.shows("the dashboard has failed with RuntimeError: the view is broken. The app goes on")
         assert terminal.is_cooked
         terminal.shows("three is reached")
-        assert entry_of(name) is not None
+        until(lambda: entry_of(name), "the app is registered")
         if how == "key":
             terminal.press("\x03")
         else:
@@ -212,7 +219,7 @@ def test_an_app_goes_on_if_its_dashboard_crashes_and_what_it_prints_is_shown(app
     assert entry_of(name) is None
 
 
-def test_a_work_is_stopped_after_a_yes_and_the_end_of_the_app_keeps_its_last_state(app_file):
+def test_a_work_is_stopped_after_a_yes_and_the_end_of_the_app_keeps_its_last_state(app_file, tmp_path):
     name = f"stopping-{os.getpid()}"
     with running(app_file, name) as process, Terminal("dashboard", name) as terminal:
         terminal.shows("► running")
@@ -223,7 +230,8 @@ def test_a_work_is_stopped_after_a_yes_and_the_end_of_the_app_keeps_its_last_sta
         terminal.until(lambda: re.search("counter .*■ stopped", terminal.text), "it is stopped")
         terminal.press("r").shows("run>")
         terminal.press("sa", "\t", "word=hello", ENTER).shows("say is done: 'HELLO'")
-        terminal.press("r", "say word=slowly", ENTER).shows("say is running ...")
+        terminal.press("r", f"say word={tmp_path}/slowly", ENTER).shows("say is running ...")
+        (tmp_path / "slowly").touch()
         terminal.shows("say is done: 'SLOWLY'")
         terminal.press("r", "say word=wrongly", ENTER).shows("failed with ValueError: nobody talks like that (m shows")
         terminal.press("m").shows("✗ say word=wrongly", "in say", 'raise ValueError("nobody talks like that")')
