@@ -13,6 +13,7 @@ import time
 
 import pytest
 from command_lines import command
+from command_lines import line as line_here
 
 import lightning_grpc as L
 from lightning_grpc.errors import (
@@ -241,8 +242,13 @@ def start(tmp_path):
 def line(*words, **options):
     """One line of the command line."""
     done = command(*words, **options)
-    done.said = " ".join(done.stderr.replace("│", " ").split())
+    done.said = said(done)
     return done
+
+
+def said(done):
+    """What a line has said on stderr, without the frames that it drew."""
+    return " ".join(done.stderr.replace("│", " ").split())
 
 
 def state_of(client):
@@ -284,9 +290,9 @@ def test_a_wrong_line_is_a_usage_error_and_the_app_does_not_hear_of_it(start):
         (["run", "add", "--name", "a"], "No such command 'add'"),
         (["add", "--app", "x", "--app", "y", "--name", "a"], "--app is given twice"),
     ]:
-        done = line(*words)
-        assert (done.returncode, done.stdout) == (2, ""), words
-        assert says in done.said
+        done = line_here(*words)  # a process for each would take long
+        assert (done.exit_code, done.stdout) == (2, ""), words
+        assert says in said(done)
     with L.AppClient() as client:
         assert state_of(client)["names"] == []
 
@@ -302,20 +308,20 @@ def test_without_an_app_an_unknown_command_is_a_usage_error_that_says_both(start
 
 def test_several_apps_are_told_apart_by_their_names_and_addresses(start):
     one, two = start(name="one"), start(name="two")
-    done = line("poke_the_child")
-    assert done.returncode == 2
-    assert "2 apps are running; give the address" in done.said
-    assert "--app" in done.said
-    assert one.entry.address in done.said
+    done = line_here("poke_the_child")
+    assert done.exit_code == 2
+    assert "2 apps are running; give the address" in said(done)
+    assert "--app" in said(done)
+    assert one.entry.address in said(done)
     assert line("add", "--name", "ada", "--app", two.entry.name).returncode == 0
-    assert line("--app", "x", "add").returncode == 2  # it stands behind the name
+    assert line_here("--app", "x", "add").exit_code == 2  # it stands behind the name
     names = {
         entry: json.loads(line("listed", "--json", f"--app={entry.address}").stdout)["names"]
         for entry in running_apps()
     }
     assert names == {one.entry: [], two.entry: ["ada"]}
-    assert "no app called 'three' is running" in line("add", "--app", "three").said
-    assert "--app takes the name or the address" in line("add", "--app").said
+    assert "no app called 'three' is running" in said(line_here("add", "--app", "three"))
+    assert "--app takes the name or the address" in said(line_here("add", "--app"))
 
 
 def test_help_and_the_list_tell_what_a_command_does_and_takes(start):
