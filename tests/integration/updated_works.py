@@ -30,13 +30,18 @@ class Obedient(L.LightningWork):
 
 
 class Stubborn(Obedient):
-    """Writes an attribute all the time, which the Flow writes too."""
+    """Writes an attribute all the time, which the Flow writes too, and counts how often that was set to something."""
+
+    def __init__(self):
+        super().__init__()
+        self.times_set = 0
 
     def run(self):
         deadline = time.monotonic() + DEADLINE_S
         while not self.is_over and time.monotonic() < deadline:
-            self.own += 1
+            wrote = self.own = self.own + 1
             time.sleep(0.0002)
+            self.times_set += self.own != wrote
 
 
 class Printing(L.LightningWork):
