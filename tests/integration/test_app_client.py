@@ -68,7 +68,9 @@ def test_an_app_is_described_read_updated_and_stopped():
         revision = app.update("root.n", 5)
         until(lambda: served.root.seen == 5, "the root has run")
         assert app.state["vars"]["n"] == 5
-        work = until(lambda: next((each for each in app.works() if each.stage != "not_started"), None), "it has started")
+        work = until(
+            lambda: next((each for each in app.works() if each.stage != "not_started"), None), "it has started"
+        )
         assert (work.name, work.class_name, work.stage) == ("root.step", "Step", "started")
         assert same(app.state, served.app.state)
         assert app.revision >= revision
