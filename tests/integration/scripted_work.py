@@ -183,15 +183,14 @@ class ScriptedWork(grpc.GenericRpcHandler):
         while True:
             await asyncio.sleep(0.001)
             if self.orders and self.wrong == "runs in any order":
-                await self.gather_orders()
-                await self.execute(*self.orders.pop())
+                if not self.waits_for_more():
+                    await self.execute(*self.orders.pop())
             elif self.orders:
                 await self.execute(*self.orders.pop(0))
 
-    async def gather_orders(self):
-        """Wait for another one of those that are to be made in order, so that there is an order to be wrong in."""
-        while "in-order" in self.orders[0][1] and sum("in-order" in call_id for call_id in self.known) < 2:
-            await asyncio.sleep(0.001)
+    def waits_for_more(self):
+        """Whether the first of those that are to be made in order is alone, so that there is no order to be wrong in."""
+        return "in-order" in self.orders[0][1] and sum("in-order" in call_id for call_id in self.known) < 2
 
     async def execute(self, call_hash, call_id, args, kwargs, attributes, caller):
         if self.drops_next:
