@@ -189,7 +189,7 @@ class ScriptedWork(grpc.GenericRpcHandler):
                 await self.execute(*self.orders.pop(0))
 
     def waits_for_more(self):
-        """Whether the first of those that are to be made in order is alone, so that there is no order to be wrong in."""
+        """Whether the first of those that are to be made in order is alone: there is no order to be wrong in."""
         return "in-order" in self.orders[0][1] and sum("in-order" in call_id for call_id in self.known) < 2
 
     async def execute(self, call_hash, call_id, args, kwargs, attributes, caller):
