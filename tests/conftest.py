@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ["LIGHTNING_GRPC_NO_SERVER"] = "1"  # many apps run side by side; those of the HTTP tests say otherwise
-for name in ("FORCE_COLOR", "NO_COLOR"):  # what is printed is as it is where nobody has asked for anything
+for name in ("FORCE_COLOR", "GITHUB_ACTIONS", "NO_COLOR", "PY_COLORS"):  # what is printed is as it is without them
     os.environ.pop(name, None)
 
 settings.register_profile(
