@@ -8,6 +8,7 @@ import time
 import pytest
 from served_apps import Board, Served, until
 
+from lightning_grpc.coordinator.metrics import FlowRuns
 from lightning_grpc.errors import UnknownWorkError
 
 
@@ -48,6 +49,21 @@ def test_the_metrics_tell_of_runs_causes_works_and_what_the_processes_use():
         newest = app.metrics(runs=1)
         assert [run.number for run in newest.latest_runs] == [newest.runs]
         assert app.metrics(runs=0).latest_runs == ()
+
+
+def test_the_number_of_runs_and_the_newest_of_them_are_those_of_one_moment(monkeypatch):
+    latest = FlowRuns.latest
+
+    def latest_and_one_more(runs):
+        runs.add(0.0, 0.0, (), suspended=False)  # one that is over while the app is asked
+        return latest(runs)
+
+    with Served() as served:
+        until(lambda: served.app.metrics.runs, "the root has run")
+        monkeypatch.setattr(FlowRuns, "latest", latest_and_one_more)
+        told = served.app.metrics
+        monkeypatch.undo()
+        assert told.latest_runs[-1].number == told.runs
 
 
 def test_the_metrics_are_told_while_the_flow_hangs_and_say_for_how_long():
