@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -126,10 +127,20 @@ def _fact(field: str, value: Any) -> str:
         return str(value).encode(errors="replace")[-MAX_TRACEBACK_BYTES:].decode(errors="ignore")
     if field not in _LISTS:
         return _cut(str(value))
-    items = list(value)
-    while len(text := json.dumps(items)) > MAX_FACT_BYTES:
-        del items[-1]
-    return text
+    return _listed(value)
+
+
+def _listed(items: Iterable[Any]) -> str:
+    """Return a list in JSON, with as many of its first items as a fact may take; there may be very many of them."""
+    texts: list[str] = []
+    size = 0
+    for item in items:
+        text = json.dumps(item)
+        size += len(text) + 2  # what stands between two of them, or around all
+        if size > MAX_FACT_BYTES:
+            break
+        texts.append(text)
+    return f"[{', '.join(texts)}]"
 
 
 def _cut(text: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import grpc
 import pytest
 
 from lightning_grpc import errors
-from lightning_grpc.wire.refusals import abort_with, to_app_error
+from lightning_grpc.wire.refusals import MAX_FACT_BYTES, abort_with, to_app_error
 
 ERRORS = [
     errors.UpdateRefusedError(("flows", "leaf", "vars", 7), "it does not fit"),
@@ -89,3 +90,11 @@ def test_an_error_of_any_size_fits_into_the_headers_of_an_answer():
         assert type(to_app_error(call, "the app")) is type(error)
     failed = to_app_error(sent(errors.CommandFailedError("add", "ValueError", "no", long + "the last line")), "the app")
     assert failed.remote_traceback.endswith("the last line")
+
+
+def test_of_a_list_that_is_too_long_the_beginning_is_told_as_far_as_it_fits():
+    path = ("flows", *range(100_000))
+    told = tuple(to_app_error(sent(errors.UpdateConflictError(path, "it has changed")), "the app").path)
+    assert told == path[: len(told)]
+    assert len(json.dumps(told)) <= MAX_FACT_BYTES < len(json.dumps(path[: len(told) + 1]))
+    assert to_app_error(sent(errors.UpdateConflictError(("x" * 2000,), "no")), "the app").path == []
