@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import threading
 from pathlib import Path
@@ -69,19 +70,23 @@ def test_nobody_else_can_reach_a_socket_before_its_mode_is_right(tmp_path, liste
 
 def test_what_other_threads_make_meanwhile_has_its_usual_mode(tmp_path):
     modes = set()
-    stopped = threading.Event()
+    many, stopped = threading.Event(), threading.Event()
 
     def make_folders():
-        number = 0
-        while not stopped.is_set():
+        for number in itertools.count():
             folder = tmp_path / f"folder{number}"
             folder.mkdir()
             modes.add(folder.stat().st_mode & 0o777)
             folder.rmdir()
-            number += 1
+            if number == 100:
+                many.set()
+            if stopped.is_set():
+                return
 
     def make_sockets(name):
-        for number in range(100):
+        for number in itertools.count():
+            if number >= 100 and (many.is_set() or stopped.is_set()):
+                return
             listener = Listener()
             made = UnixSocket(str(tmp_path / f"{name}{number}"))
             made.listen(listener)
@@ -94,11 +99,15 @@ def test_what_other_threads_make_meanwhile_has_its_usual_mode(tmp_path):
     binders = [threading.Thread(target=make_sockets, args=(name,), name=name, daemon=True) for name in "ab"]
     for thread in (maker, *binders):
         thread.start()
-    for thread in binders:
-        thread.join(DEADLINE_S)
-        assert not thread.is_alive()
-    stopped.set()
+    try:
+        assert many.wait(DEADLINE_S)
+        for thread in binders:
+            thread.join(DEADLINE_S)
+            assert not thread.is_alive()
+    finally:
+        stopped.set()
     maker.join(DEADLINE_S)
+    assert not maker.is_alive()
     assert modes == {usual}
 
 
