@@ -10,6 +10,13 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+# What is printed depends on where it is printed to; tests that are about that say it themselves.
+for variable in (
+    *("COLUMNS", "LINES", "TERMINAL_WIDTH", "TTY_COMPATIBLE", "TTY_INTERACTIVE"),
+    *("NO_COLOR", "FORCE_COLOR", "PY_COLORS", "CLICOLOR_FORCE", "GITHUB_ACTIONS"),  # as FORCE_COLOR does
+):
+    os.environ.pop(variable, None)
+
 os.environ["LIGHTNING_GRPC_NO_SERVER"] = "1"  # many apps run side by side; those of the HTTP tests say otherwise
 for name in ("FORCE_COLOR", "GITHUB_ACTIONS", "NO_COLOR", "PY_COLORS"):  # what is printed is as it is without them
     os.environ.pop(name, None)

@@ -35,7 +35,7 @@ class Line:
 
         self.called = []
         command = make_command(Commands(Flow()).describe()[0], lambda *given: self.called.append(given))
-        done = CliRunner().invoke(command, words)
+        done = CliRunner().invoke(command, words, env={"COLUMNS": "100"})
         self.code = done.exit_code
         self.said = click.unstyle(done.output)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
