@@ -11,6 +11,8 @@ import sys
 from lightning_grpc.worker import output
 from lightning_grpc.worker.output import MAX_LINE, MAX_LINES, OutputLog
 
+DEADLINE_S = 30
+
 
 def texts(log, tail=MAX_LINES):
     async def read():
@@ -66,7 +68,7 @@ def test_a_reader_that_follows_gets_what_comes_until_the_log_is_closed():
         log = OutputLog("root.w")
         log.feed("stdout", "before\nshown\n")
         found = []
-        async with asyncio.timeout(10), contextlib.aclosing(log.read(1, follow=True)) as batches:
+        async with asyncio.timeout(DEADLINE_S), contextlib.aclosing(log.read(1, follow=True)) as batches:
             async for lines, _ in batches:
                 found += [line.text for line in lines]
                 if len(found) == 1:
@@ -83,7 +85,7 @@ def test_a_reader_that_is_too_slow_is_told_how_much_it_has_missed():
         log = OutputLog("root.w")
         log.feed("stdout", "".join(f"{i}\n" for i in range(output._BATCH + 1)))
         batches = log.read(MAX_LINES, follow=True)
-        async with asyncio.timeout(10), contextlib.aclosing(batches):
+        async with asyncio.timeout(DEADLINE_S), contextlib.aclosing(batches):
             first, dropped = await anext(batches)
             assert (len(first), dropped) == (output._BATCH, 0)
             log.feed("stdout", "".join(f"{i}\n" for i in range(MAX_LINES + 7)))
@@ -161,5 +163,7 @@ with log.capturing():
 
 
 def test_a_forked_process_prints_without_waiting_for_threads_that_are_gone():
-    ran = subprocess.run([sys.executable, "-c", FORKING], capture_output=True, text=True, timeout=30, check=False)
+    ran = subprocess.run(
+        [sys.executable, "-c", FORKING], capture_output=True, text=True, timeout=DEADLINE_S, check=False
+    )
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "from the child\n", "")

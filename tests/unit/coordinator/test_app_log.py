@@ -17,7 +17,7 @@ from lightning_grpc.state.values import copy, same
 from lightning_grpc.v1 import work_service_pb2 as work_pb
 from lightning_grpc.wire.codec import FrameReader
 
-DEADLINE_S = 10
+DEADLINE_S = 30
 
 
 def log_of(document, posted=None):

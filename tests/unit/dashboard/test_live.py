@@ -16,7 +16,7 @@ from lightning_grpc.dashboard.view import lines_of
 from lightning_grpc.errors import UnknownWorkError
 from lightning_grpc.wire.logs import LogLine
 
-DEADLINE_S = 20
+DEADLINE_S = 30
 
 
 class FakeScreen:

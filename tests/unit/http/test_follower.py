@@ -10,7 +10,7 @@ from lightning_grpc.http.follower import Follower
 from lightning_grpc.state.delta import Set, apply
 from lightning_grpc.wire.stream import StateStream
 
-DEADLINE_S = 10
+DEADLINE_S = 30
 
 
 class Running:
