@@ -18,8 +18,6 @@ for variable in (
     os.environ.pop(variable, None)
 
 os.environ["LIGHTNING_GRPC_NO_SERVER"] = "1"  # many apps run side by side; those of the HTTP tests say otherwise
-for name in ("FORCE_COLOR", "GITHUB_ACTIONS", "NO_COLOR", "PY_COLORS"):  # what is printed is as it is without them
-    os.environ.pop(name, None)
 
 settings.register_profile(
     "repeatable",  # what `make check` runs: the same examples every time
