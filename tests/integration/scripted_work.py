@@ -282,8 +282,8 @@ class ScriptedWork(grpc.GenericRpcHandler):
 
     async def wait_for_more(self, at):
         with contextlib.suppress(TimeoutError):
-            async with self.changed:
-                await asyncio.wait_for(self.changed.wait_for(lambda: self.ending or self.revision > at), BEAT_S)
+            async with self.changed, asyncio.timeout(BEAT_S):
+                await self.changed.wait_for(lambda: self.ending or self.revision > at)
 
     def since(self, at, is_new):
         """The changes after a revision; None if there shall be a snapshot."""
