@@ -21,18 +21,21 @@ DEADLINE_S = 40
 
 
 class Ticker(L.LightningWork):
-    """Counts until it is told to end."""
+    """Counts until it is told to end, or until a file is there, in which it then writes how far it has come."""
 
     def __init__(self):
         super().__init__(parallel=True, raise_exception=False)
         self.count = 0
         self.pid = 0
 
-    def run(self, n):
+    def run(self, n, until=""):
         import time
 
         self.pid = os.getpid()
         for _ in range(n):
+            if until and Path(until).exists():
+                Path(until).write_text(str(self.count))
+                return
             self.count += 1
             time.sleep(0.001)
 
@@ -86,24 +89,35 @@ def test_a_work_that_hangs_is_shown_as_unreachable_and_as_well_again():
     assert flow.stage == "continued"
 
 
-def test_a_stream_that_is_cut_in_the_middle_is_resumed_without_loss():
+def test_a_stream_that_is_cut_in_the_middle_is_resumed_without_loss(tmp_path):
     runtime = ProxiedRuntime(LocalRuntime())
+    enough = tmp_path / "enough"
 
     class Flow(L.LightningFlow):
         def __init__(self):
             super().__init__()
             self.work = Ticker()
             self.cuts = 0
+            self.cut_at = 0
             self.connections = 0
 
         def run(self):
-            self.work.run(1500)
-            if self.work.count > 300 * (self.cuts + 1) and self.cuts < 4:
-                self.cuts += 1
-                runtime.proxies["root.work"].cut()
-                self.connections = runtime.proxies["root.work"].connections
+            self.work.run(1_000_000, str(enough))
+            if self.work.count > self.cut_at + 300:
+                self.cut_or_end(runtime.proxies["root.work"])
             if self.work.has_succeeded:
                 self.stop()
+
+        def cut_or_end(self, proxy):
+            if proxy.connections == self.connections:
+                return  # what comes now was on its way already when the last connection was cut
+            self.connections = proxy.connections
+            self.cut_at = self.work.count
+            if self.cuts == 4:
+                enough.touch()
+            else:
+                self.cuts += 1
+                proxy.cut()
 
     flow = Flow()
     counts = []
@@ -116,8 +130,9 @@ def test_a_stream_that_is_cut_in_the_middle_is_resumed_without_loss():
     app = L.LightningApp(flow)
     app.add_delta_listener(listen)
     app.run(runtime)
-    assert flow.work.count == 1500
-    assert flow.connections >= 3
+    assert flow.work.count == int(enough.read_text())
+    assert flow.cuts == 4
+    assert flow.connections >= 5
     assert counts == sorted(set(counts))
 
 
