@@ -8,6 +8,7 @@ import json
 import shutil
 import subprocess
 import threading
+import time
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -75,10 +76,20 @@ class Served:
     name: str = ""
     epoch: int = 0
     lines: list = field(default_factory=list)
+    _reader: threading.Thread | None = None
 
     def wait(self):
-        """Wait until it has ended by itself; returns its exit code."""
-        return self.process.wait(DEADLINE_S)
+        """Wait until it has ended by itself, and all that it has printed is read; returns its exit code."""
+        code = self.process.wait(DEADLINE_S)
+        self._reader.join(DEADLINE_S)
+        return code
+
+    def wait_for_lines(self, count):
+        """Wait until it has printed so many lines."""
+        deadline_s = time.monotonic() + DEADLINE_S
+        while len(self.lines) < count:
+            assert time.monotonic() < deadline_s, self.lines
+            time.sleep(0.01)
 
 
 def start(*options, target="segmenter.js:Segmenter"):
@@ -102,6 +113,7 @@ def serving(*options, target="segmenter.js:Segmenter"):
     process = start(*bind, *options, "--json", target=target)
     served = Served(process)
     reader = threading.Thread(target=lambda: served.lines.extend(process.stdout), name="read", daemon=True)
+    served._reader = reader
     try:
         line = process.stdout.readline()  # the deadline is the test's
         reader.start()

@@ -37,4 +37,5 @@ def test_the_example_prints_what_its_readme_shows_and_leaves_the_service_running
             assert out == expected, err
             assert code == 0
         assert served.process.poll() is None
+        served.wait_for_lines(6)  # they are read by a thread of their own
         assert served.lines[:3] == served.lines[3:]
