@@ -6,7 +6,7 @@ import threading
 import lightning_grpc as L
 
 
-def listen(me):
+def listen(me, is_listening):
     """Print what the others say, from now on."""
     shown = None
     with L.AppClient() as app:
@@ -16,6 +16,7 @@ def listen(me):
                 if name != me:
                     print(f"{name}: {text}", flush=True)
             shown = len(conversation)
+            is_listening.set()
 
 
 def talk(me):
@@ -31,5 +32,7 @@ def talk(me):
 
 if __name__ == "__main__":
     name = sys.argv[1]
-    threading.Thread(target=listen, args=(name,), daemon=True).start()
+    is_listening = threading.Event()
+    threading.Thread(target=listen, args=(name, is_listening), daemon=True).start()
+    is_listening.wait(30)  # who speaks before he listens misses what is answered
     talk(name)
