@@ -28,8 +28,8 @@ class Cook(L.LightningWork):
 
     def run(self, number, dish, count):
         time.sleep(0.1 * count)
-        self.ready.append(number)
         print(f"{count} x {dish} is ready")
+        self.ready.append(number)  # last: whoever sees it may close the kitchen
 
 
 class Kitchen(L.LightningFlow):
