@@ -272,7 +272,8 @@ def test_the_works_of_an_app_are_reached_through_proxies_by_name():
     runtime = ProxiedRuntime(LocalRuntime())
     flow = Flow()
     L.LightningApp(flow).run(runtime)
-    assert flow.connections == {"root.first": 1, "root.second": 1}
+    assert flow.connections.keys() == {"root.first", "root.second"}
+    assert min(flow.connections.values()) >= 1  # more, if the first one did not come about soon enough
     assert runtime.proxies == {}
     assert not [thread for thread in threading.enumerate() if thread.name == "lightning-grpc-fault-proxy"]
 

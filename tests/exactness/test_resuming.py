@@ -11,6 +11,7 @@ import grpc
 import pytest
 from exact_works import Writer
 from follower import DEADLINE_S, serving
+from patience import patient_clients
 
 from lightning_grpc.errors import ProtocolError
 from lightning_grpc.runtimes.local import LocalRuntime
@@ -143,7 +144,8 @@ def test_a_new_process_has_a_higher_epoch_and_refuses_who_followed_the_old_one()
             await asyncio.wait_for(old.exited, DEADLINE_S)
             new = await runtime.start("root.w", package)
             assert new.epoch > old.epoch
-            channel = WorkChannel(new.address, "root.w", runtime.token)
+            with patient_clients():
+                channel = WorkChannel(new.address, "root.w", runtime.token)
             with pytest.raises(ProtocolError, match="started anew"):
                 await anext(channel.state_delta(old.epoch, 2))
             await channel.close()

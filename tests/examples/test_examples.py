@@ -30,7 +30,8 @@ def test_the_blocking_counter_shows_the_state_after_each_of_its_runs(run_example
     ran = run_example("blocking_counter")
     assert (ran.code, ran.err) == (0, STARTED)
     states = list(dict.fromkeys(ran.lines))  # in order, each once
-    assert states == [f"State: {{'works': {{'w': {{'vars': {{'counter': {counter}}}}}}}}}" for counter in range(6)]
+    expected = [f"State: {{'works': {{'w': {{'vars': {{'counter': {counter}}}}}}}}}" for counter in range(6)]
+    assert states in (expected, expected[1:])  # the Flow may see the first run's end before it sees that it has begun
 
 
 def test_what_a_flow_writes_on_a_running_work_does_not_reach_it(run_example):

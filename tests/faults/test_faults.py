@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import psutil
+from patience import patient_clients
 
 import lightning_grpc as L
 from lightning_grpc.coordinator.backlog import CONFLATE_FROM, Backlog
@@ -156,7 +157,8 @@ def test_a_subscriber_that_reads_nothing_costs_no_memory_and_ends_converged():
     async def check():
         runtime = LocalRuntime()
         handle = await runtime.start("root.w", runtime.pack(Flood()))
-        slow, quick = (WorkChannel(handle.address, "root.w", runtime.token) for _ in range(2))
+        with patient_clients():
+            slow, quick = (WorkChannel(handle.address, "root.w", runtime.token) for _ in range(2))
         try:
             process = psutil.Process(handle.pid)
             stream = slow.state_delta(handle.epoch, 0)

@@ -15,6 +15,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from node_works import DEADLINE_S, FOLDER, reason_to_skip, serving, start
+from patience import patient_clients
 
 from lightning_grpc.errors import ConfigurationError, ProtocolError, TransportError
 from lightning_grpc.state.delta import apply
@@ -69,7 +70,8 @@ class Follower:
 
 @contextlib.asynccontextmanager
 async def connected(served, token=None, work=""):
-    channel = WorkChannel(served.address, served.name, token, work=work)
+    with patient_clients():
+        channel = WorkChannel(served.address, served.name, token, work=work)
     try:
         yield channel
     finally:

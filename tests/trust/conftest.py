@@ -11,6 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 
+from patience import patient_clients
 from served_works import SMALL, Served, serving
 
 from lightning_grpc.standalone.certificates import TrustFiles, make_trust_files
@@ -31,6 +32,13 @@ class Guarded:
     @property
     def address(self):
         return self.served.address
+
+
+@pytest.fixture(autouse=True)
+def patience():
+    """Let no client of these tests take a server that is waiting for its turn for one that does not answer."""
+    with patient_clients():
+        yield
 
 
 @pytest.fixture(scope="session")
