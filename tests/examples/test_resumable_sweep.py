@@ -47,6 +47,7 @@ def known(directory):
         return len(file.document_at(file.revisions()[-1])["vars"]["losses"])
 
 
+@pytest.mark.timeout(240)  # about 10 s on a machine that has nothing else to do
 def test_a_sweep_that_is_killed_and_resumed_finds_the_same(run_example, sweep, tmp_path):
     whole = run_example("resumable_sweep")
     assert whole.code == 0
