@@ -17,6 +17,10 @@ from lightning_grpc.state.subscription import Delta, Snapshot
 
 WINDOW_S = 2.5
 """How long the Work is watched without the slow subscriber, and with it at least."""
+STALLS_S = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 1.5)
+"""The quick subscriber is late, too, now and then on a busy machine, and gets larger frames then."""
+WINDOWS_BEFORE = 3
+"""One alone may be the only quiet one of a busy machine."""
 A_MINUTE_S = 60.0
 GROWTH_BYTES = 10 << 20
 TIMES_LATER = 4
@@ -65,7 +69,7 @@ async def read_for(reader, seconds, process):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(A_MINUTE_S + 60)
+@pytest.mark.timeout(A_MINUTE_S + 120)
 @pytest.mark.parametrize(("size", "seconds"), [(10_000, A_MINUTE_S), (10, WINDOW_S)])
 def test_a_subscriber_that_reads_nothing_costs_no_memory_and_no_one_elses_latency_and_ends_converged(
     size, seconds, tmp_path
@@ -78,9 +82,12 @@ def test_a_subscriber_that_reads_nothing_costs_no_memory_and_no_one_elses_latenc
             quick = Reader((await connect()).state_delta(handle.epoch, 0))
             await quick.read()
             channel = await connect()
-            await channel.run("1", "run:1", (size, str(enough), seconds + DEADLINE_S), {}, {})
-            await read_for(quick, 1.0, process)  # buffers and the log get as large as they get
-            late_before_s, memory_before = await read_for(quick, WINDOW_S, process)
+            await channel.run("1", "run:1", (size, str(enough), seconds + 2 * DEADLINE_S), {}, {})
+            for late_s in STALLS_S:  # buffers, frames and the log get as large as they get
+                await read_for(quick, 0.5, process)
+                await asyncio.sleep(late_s)
+            before = [await read_for(quick, WINDOW_S, process) for _ in range(WINDOWS_BEFORE)]
+            late_before_s, memory_before = map(max, zip(*before, strict=True))
             slow = Reader((await connect()).state_delta(handle.epoch, 0))
             await slow.read()
             allowed_s = TIMES_LATER * max(late_before_s, SOON_S)
@@ -95,7 +102,7 @@ def test_a_subscriber_that_reads_nothing_costs_no_memory_and_no_one_elses_latenc
             while slow.revision < quick.revision:
                 await slow.read()
             assert slow.document == quick.document
-            assert memory_during - memory_before < GROWTH_BYTES
+            assert memory_during - memory_before < GROWTH_BYTES, (memory_before, memory_during)
             assert late_during_s < allowed_s
             for reader in (quick, slow):
                 await reader.stream.aclose()
