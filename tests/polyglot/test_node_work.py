@@ -24,6 +24,7 @@ from lightning_grpc.state.subscription import Accepted, Bookmark, Delta, Snapsho
 from lightning_grpc.wire.auth import credentials
 from lightning_grpc.wire.client import WorkChannel
 
+CHECK_S = 150
 GRACE_S = 5.0  # the process must not be ended by force on a machine that is busy; what holds is given up after 3 s
 WAITING = str(Path(__file__).parent / "waiting.js") + ":Waiting"
 
@@ -91,11 +92,12 @@ def with_work(check, *options, target=WAITING):
 
 def check_work(address, *options):
     command = [sys.executable, "-m", "lightning_grpc", "check", "work", address, "--json", *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=CHECK_S, check=False)
     return done.returncode, json.loads(done.stdout)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(CHECK_S + 20)  # about 10 s on a machine that has nothing else to do
 def test_it_keeps_every_rule_of_the_protocol():
     with serving() as served:
         arguments = ("--run-args", '["one two three"]', "--fail-args", '["x", "no_locale!"]', "--attribute", "title")

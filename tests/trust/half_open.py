@@ -19,7 +19,7 @@ def main():
     connections = []
     with contextlib.suppress(OSError):  # as many as it gets
         while len(connections) < count:
-            connections.append(socket.create_connection((host, port), timeout=10))
+            connections.append(socket.create_connection((host, port), timeout=30))
     print(len(connections), flush=True)
     poll = select.poll()
     for each in connections:

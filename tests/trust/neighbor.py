@@ -136,11 +136,11 @@ def bearer(guarded):
     return credentials(guarded.token, guarded.work)
 
 
-def in_time(coroutine):
+def in_time(coroutine, deadline_s=DEADLINE_S):
     """Run a coroutine with a deadline."""
 
     async def run():
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(deadline_s):
             return await coroutine
 
     return asyncio.run(run())
