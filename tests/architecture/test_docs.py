@@ -18,6 +18,7 @@ DOCUMENTS = sorted(
 )
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+SLOW_RUN = re.compile(r"^WARNING: the Flow's run has taken more than .*\n", re.MULTILINE)
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -56,5 +57,5 @@ def test_the_example_of_the_readme_prints_what_stands_below_it(tmp_path):
         timeout=DEADLINE_S,
         check=False,
     )
-    assert done.stdout == output
+    assert SLOW_RUN.sub("", done.stdout) == output  # on a busy machine any run may be slow
     assert done.returncode == 0
