@@ -59,6 +59,7 @@ class Board(L.LightningFlow):
         if with_work:
             self.step = Step()
         self._hidden = 1
+        self._held_at: int | None = None
         self._may_go_on = threading.Event()
         self._may_go_on.set()
         self._entered = threading.Event()
@@ -80,8 +81,12 @@ class Board(L.LightningFlow):
     def leaf_name(self) -> list:
         return [self.leaf.name, (1, 2.5, None)]
 
-    def hold(self):
-        """Have the next runs wait until `go_on`."""
+    def hold(self, n=None):
+        """Have the next runs wait until `go_on`; with a number, only those that see it in `n`.
+
+        So the update of `n` is made, though a Work may have the root run before.
+        """
+        self._held_at = n
         self._entered.clear()
         self._may_go_on.clear()
 
@@ -89,7 +94,7 @@ class Board(L.LightningFlow):
         self._may_go_on.set()
 
     def run(self):
-        if not self._may_go_on.is_set():
+        if not self._may_go_on.is_set() and self._held_at in (None, self.n):
             self._entered.set()
             self._may_go_on.wait(DEADLINE_S)
         self.seen = self.n

@@ -101,7 +101,7 @@ def test_each_change_is_a_line_in_the_form_of_deepdiff_until_the_app_ends(tmp_pa
 
 
 def test_ctrl_c_ends_a_watch_quietly(served):
-    with process("state", "--watch", "--app", served.app.name) as watching:
+    with process("state", "root.n", "--watch", "--app", served.app.name) as watching:
         watching.stderr.readline()
         watching.send_signal(signal.SIGINT)
         assert watching.communicate(timeout=DEADLINE_S) == ("", "")
@@ -191,7 +191,7 @@ def test_a_reader_that_is_gone_already_is_nothing_to_be_told_of(words):
 def test_the_works_are_listed_with_how_they_fare(served):
     name = served.app.name
     with served.client() as client:
-        assert client.works()
+        until(lambda: client.works()[0].stage == "started", "the Work has the stage that it keeps")
     found = data_of("works", "--json", "--app", name)
     assert (found["schema"], found["app"]) == ("lightning-grpc/works/1", name)
     (work,) = found["works"]
@@ -346,7 +346,7 @@ def test_stop_ends_the_app_in_order_and_returns_when_it_has_ended(tmp_path):
 
 def test_a_flow_that_does_not_answer_is_told_of_in_a_sentence(served, monkeypatch):
     monkeypatch.setattr("lightning_grpc.cli.connection.DEADLINE_S", 0.3)
-    served.root.hold()
+    served.root.hold(1)
     with served.client() as client:
         client.update("root.n", 1)  # which has it run, and be held up
     until(served.root._entered.is_set, "the Flow is held up")
@@ -360,16 +360,16 @@ def test_why_tells_of_the_newest_runs_and_what_caused_each(served):
     name = served.app.name
     with served.client() as client:
         client.update("root.n", 7)
-    until(lambda: served.root.seen == 7, "the root has run")
-    found = until(
-        lambda: (seen := data_of("why", "--json", "--app", name))["runs"][-1]["causes"] and seen, "the run is told of"
-    )
+
+    def find():
+        seen = data_of("why", "--json", "--app", name)
+        return "request" in {cause["kind"] for run in seen["runs"] for cause in run["causes"]} and seen
+
+    found = until(find, "the run is told of")
     assert (found["schema"], found["app"]) == ("lightning-grpc/why/1", name)
     numbers = [run["number"] for run in found["runs"]]
     assert numbers == sorted(numbers)
     assert found["runs"][0]["causes"][0]["kind"] == "start"
-    kinds = {cause["kind"] for run in found["runs"] for cause in run["causes"]}
-    assert "request" in kinds
     done = line("why", "-n", "2", "--app", name)
     heading, *rows = done.stdout.splitlines()
     assert heading.split() == ["run", "at", "took", "deltas", "because", "of"]
@@ -377,7 +377,7 @@ def test_why_tells_of_the_newest_runs_and_what_caused_each(served):
 
 
 def test_why_is_answered_while_the_flow_is_busy(served):
-    served.root.hold()
+    served.root.hold(1)
     with served.client() as client:
         client.update("root.n", 1)  # which has it run, and be held up
     until(served.root._entered.is_set, "the Flow is held up")

@@ -121,7 +121,7 @@ def test_a_tree_fits_the_screen_and_long_values_are_cut(served):
 
 
 def test_a_long_wait_is_shown_and_gone_when_it_is_over(served):
-    served.root.hold()
+    served.root.hold(1)
     with served.client() as client:
         client.update("root.n", 1)  # which has it run, and be held up
     until(served.root._entered.is_set, "the Flow is held up")
