@@ -14,7 +14,7 @@ import psutil
 import pytest
 from followers import following
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from served_works import SMALL, serving, start
+from served_works import HERE, SMALL, serving, start
 
 from lightning_grpc.errors import ProtocolError, TransportError
 from lightning_grpc.wire.client import WorkChannel
@@ -179,8 +179,9 @@ def test_a_second_signal_interrupts_the_runs_of_all():
     async def check(served):
         async with running(served, "left") as (_, left), running(served, "right") as (_, right):
             served.interrupt()
-            async with connected(served, "left") as channel:
-                assert "is ending" in await runs_are_refused(channel)
+            for work in ("left", "right"):  # two signals that come before one was noticed are one
+                async with connected(served, work) as channel:
+                    assert "is ending" in await runs_are_refused(channel)
             served.interrupt()
             for follower in (left, right):
                 await follower.to_the_end()
@@ -191,16 +192,40 @@ def test_a_second_signal_interrupts_the_runs_of_all():
         asyncio.run(check(served))
 
 
-def test_a_work_whose_process_dies_is_started_again_and_the_other_one_does_not_notice():
+GATED = """
+import os, time
+from pathlib import Path
+import small_work
+
+gate = Path(os.environ["GATE"])
+while not gate.exists():  # each process that is made for the Work comes to this
+    time.sleep(0.01)
+
+
+class Waiting(small_work.Waiting):
+    pass
+"""
+
+
+def test_a_work_whose_process_dies_is_started_again_and_the_other_one_does_not_notice(tmp_path):
+    gate = tmp_path / "gate"
+    gate.touch()
+    (tmp_path / "gated.py").write_text(GATED)
+    left = f"{tmp_path / 'gated.py'}:Waiting=left"
+    environment = {"GATE": str(gate), "PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])}
+
     async def check(served):
         async with (
             watching_health(served, "left", "right", "") as health,
             running(served, "right") as (other, right),
             connected(served, "left") as channel,
         ):
+            gate.unlink()
             with pytest.raises(TransportError, match="its process does not answer"):
                 await kill(served, "left")
             assert "try again later" in await until_refused(channel.describe)
+            await health.until("left", NOT_SERVING)
+            gate.touch()
             epoch = 0
             while not epoch:
                 with contextlib.suppress(TransportError):
@@ -211,7 +236,7 @@ def test_a_work_whose_process_dies_is_started_again_and_the_other_one_does_not_n
             assert right.stage("run:1") == "running"
             await other.update({"stop": (True, right.revision)})
 
-    with serving(None, *BOTH) as served:
+    with serving(None, "--work", left, *BOTH[2:], env=environment) as served:
         asyncio.run(check(served))
         served.terminate()
         assert served.wait() == 0
