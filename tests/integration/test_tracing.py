@@ -10,9 +10,11 @@ from pathlib import Path
 
 import grpc
 import pytest
+from followers import following
 from served_works import SMALL, serving
 from span_file import VARIABLE, spans_in
 
+from lightning_grpc.wire.client import WorkChannel
 from lightning_grpc.wire.protocol import work_grpc, work_pb
 
 DEADLINE_S = 50
@@ -97,11 +99,15 @@ def test_streams_have_no_spans(spans):
 
 
 async def call(served, *, work):
-    """Call a Work as a client that is traced by other means."""
-    async with grpc.aio.insecure_channel(served.address) as channel:
+    """Call a Work as a client that is traced by other means, and wait until its run is over."""
+    (epoch,) = [each["epoch"] for each in served.works if each["name"] == work]
+    untraced = WorkChannel(served.address, work, work=work)
+    async with grpc.aio.insecure_channel(served.address) as channel, following(untraced, epoch) as follower:
         request = work_pb.RunRequest(call_id="1", call_hash="run:1")
         metadata = (("traceparent", f"00-{7:032x}-{9:016x}-01"), ("work-name", work))
         await work_grpc.WorkServiceStub(channel).Run(request, metadata=metadata, timeout=DEADLINE_S)
+        await follower.until(lambda f: f.stage("run:1") == "succeeded")
+    await untraced.close()
 
 
 def test_a_work_that_is_served_by_itself_goes_on_with_its_callers_trace(tmp_path):
