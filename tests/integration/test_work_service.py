@@ -35,8 +35,8 @@ class Follower:
         self.revisions = []
         self.bookmarks = 0
 
-    async def follow_until(self, condition):
-        async with asyncio.timeout(DEADLINE_S):
+    async def follow_until(self, condition, deadline_s=DEADLINE_S):
+        async with asyncio.timeout(deadline_s):
             stream = self.channel.state_delta(self.handle.epoch, self.subscription.opened())
             async with contextlib.aclosing(stream):
                 async for frames in stream:
@@ -98,8 +98,9 @@ def test_revisions_are_contiguous_and_bookmarks_prove_the_state():
     async def check():
         async with serving(Pair()) as (_, handle, channel):
             follower = Follower(channel, handle)
+            await follower.follow_until(lambda _: True)  # from here on it gets deltas
             await channel.run("1", "run:1", (0.5,), {}, {})
-            await follower.follow_until(lambda f: succeeded(f) and f.bookmarks >= 2)
+            await follower.follow_until(lambda f: succeeded(f) and f.bookmarks >= 2, 50)  # the second comes after 20 s
             assert follower.revisions == list(range(follower.revisions[0], follower.revisions[-1] + 1))
             assert follower.a == follower.b
 
@@ -123,11 +124,12 @@ def test_a_stream_is_resumed_by_revision_with_nothing_lost_or_repeated():
     async def check():
         async with serving(Counter()) as (_, handle, channel):
             follower = Follower(channel, handle)
-            await channel.run("1", "run:1", (2_000_000,), {}, {})
+            await follower.follow_until(lambda _: True)
+            await channel.run("1", "run:1", (500_000,), {}, {})  # in fewer revisions than are kept
             for stop in (1000, 10_000, 100_000):
                 await follower.follow_until(lambda f, stop=stop: f.counter >= stop)
             await follower.follow_until(succeeded)
-            assert follower.counter == 2_000_000
+            assert follower.counter == 500_000
             assert follower.subscription.resyncs == 0
             assert follower.revisions == list(range(follower.revisions[0], follower.revisions[-1] + 1))
 
@@ -163,9 +165,9 @@ def test_a_state_of_thirty_mebibytes_passes_in_parts():
     async def check():
         text = "x" * (30 << 20)
         async with serving(Keeper()) as (_, handle, channel):
-            await channel.run("1", "run:1", (text,), {}, {})
+            await channel.run("1", "run:1", (text,), {}, {}, deadline_s=DEADLINE_S)
             follower = Follower(channel, handle)
-            await follower.follow_until(succeeded)
+            await follower.follow_until(succeeded, 50)
             assert follower.value == text
             late = Follower(channel, handle)
             await late.follow_until(lambda f: f.document is not None)
