@@ -17,7 +17,7 @@ class Flow(L.LightningFlow):
         self.looks = 0
 
     def run(self):
-        self.work.run(200_000)
+        self.work.run(50_000)
         self.looks += 1
         if self.work.has_succeeded:
             self.stop()

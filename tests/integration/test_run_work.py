@@ -267,16 +267,16 @@ def test_runs_that_wait_do_not_fill_the_memory_and_are_let_in_again_when_there_i
             await channel.run("1", "run:1", (), {}, {})
             await follower.until(lambda f: f.vars["entered"] == 1)
             for number in (2, 3):
-                await channel.run(f"{number}", f"run:{number}", (large,), {}, {})
+                await channel.run(f"{number}", f"run:{number}", (large,), {}, {}, deadline_s=DEADLINE_S)
             with pytest.raises(
                 TransportError, match="too many calls of Waiting are waiting, or too large ones"
             ) as info:
-                await channel.run("4", "run:4", (large,), {}, {})
+                await channel.run("4", "run:4", (large,), {}, {}, deadline_s=DEADLINE_S)
             assert info.value.is_refusal
             await channel.run("5", "run:5", (), {}, {})
             await channel.update({"stop": (True, follower.revision)})
             await follower.until(lambda f: f.stage("run:5") == "succeeded")
-            assert not (await channel.run("4", "run:4", (large,), {}, {})).already_known
+            assert not (await channel.run("4", "run:4", (large,), {}, {}, deadline_s=DEADLINE_S)).already_known
             await follower.until(lambda f: f.stage("run:4") == "failed")  # its run takes no arguments
             assert [f"run:{number}" in follower.document["calls"] for number in range(1, 6)] == [True] * 5
 

@@ -117,7 +117,7 @@ def test_arguments_that_are_too_large_are_an_error_that_states_the_limit(echo):
     async def check():
         channel = WorkChannel(echo.address, "the echo")
         with pytest.raises(ProtocolError, match="larger than the 64 MiB that one may have"):
-            await channel.run("big", "run:big", ("x" * (65 << 20),), {}, {})
+            await channel.run("big", "run:big", ("x" * (65 << 20),), {}, {}, deadline_s=DEADLINE_S)
         assert (await channel.describe()).name == "Echo"
         await channel.close()
 
