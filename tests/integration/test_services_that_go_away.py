@@ -24,20 +24,28 @@ def restarted(served, target, *options):
 
 
 def in_a_run(app):
-    """Wait until the service is in the middle of the run."""
-    app.until(lambda: app.root.w.is_running and app.root.w.counter > 0)
+    """Wait until the service is in the middle of the run, in which it stays until it is let go."""
+    app.until(lambda: app.root.w.is_running and app.root.w.entered > 0)
+
+
+def let_go(served):
+    """Let the run of a service go on to its end."""
+    with L.WorkClient(served.address) as client:
+        assert client.update(stop=True).conflicts == {}
 
 
 @pytest.mark.parametrize(("on_lost", "is_again"), [("fail", False), ("retry", True), ("wait", False)])
 def test_a_service_that_is_killed_in_a_run_and_comes_back_follows_the_policy(on_lost, is_again):
-    with serving(f"{SMALL}:Counter") as served:
-        work = Counter().at(served.address, on_lost=on_lost)
-        with running(Root(work, (40, 0.01))) as app:
+    with serving(f"{SMALL}:Waiting") as served:
+        work = Waiting().at(served.address, on_lost=on_lost)
+        with running(Root(work, ())) as app:
             in_a_run(app)
-            with restarted(served, f"{SMALL}:Counter"):
+            with restarted(served, f"{SMALL}:Waiting") as again:
                 if is_again:
+                    app.until(lambda: work.is_running and work.pid == again.pid)
+                    let_go(again)
                     app.until(lambda: work.has_succeeded)
-                    assert work.counter == 40
+                    assert (work.entered, work.left) == (1, 1)
                     assert work.num_successes == 1
                 else:
                     failure = app.join()
@@ -99,13 +107,14 @@ def test_an_app_goes_on_with_a_service_that_comes_back_while_nothing_was_under_w
 
 
 def test_a_service_that_is_asked_to_end_finishes_the_run_under_way():
-    with serving(f"{SMALL}:Counter") as served:
-        work = Counter().at(served.address)
-        with running(Root(work, (30, 0.01))) as app:
+    with serving(f"{SMALL}:Waiting", "--drain", "1m") as served:
+        work = Waiting().at(served.address)
+        with running(Root(work, ())) as app:
             in_a_run(app)
-            served.terminate()
+            served.drain()
+            let_go(served)
             app.until(lambda: work.has_succeeded)
-            assert work.counter == 30
+            assert work.left == 1
             assert served.wait() == 0
             assert app.end() is None
 
@@ -153,13 +162,14 @@ def test_a_service_that_is_not_there_yet_is_waited_for():
 
 @pytest.mark.slow
 def test_a_service_that_hangs_is_shown_as_unreachable_and_goes_on_when_it_is_heard_again():
-    with serving(f"{SMALL}:Counter") as served:
-        work = Counter().at(served.address, lost_after_s=60.0)
-        with running(Root(work, (200, 0.01))) as app:
+    with serving(f"{SMALL}:Waiting") as served:
+        work = Waiting().at(served.address, lost_after_s=60.0)
+        with running(Root(work, ())) as app:
             in_a_run(app)
             served.process.send_signal(signal.SIGSTOP)
             app.until(lambda: work.status.reason == "unreachable")
             assert work.is_running
             served.process.send_signal(signal.SIGCONT)
+            let_go(served)
             app.until(lambda: work.has_succeeded)
-            assert work.counter == 200
+            assert work.left == 1
