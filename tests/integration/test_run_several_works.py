@@ -246,14 +246,14 @@ def test_a_work_whose_process_dies_is_started_again_and_the_other_one_does_not_n
 def test_a_work_that_is_stopped_stays_stopped_and_the_server_ends_with_the_last_one():
     async def check(served):
         async with connected(served, "left") as left, connected(served, "right") as right:
-            await left.stop(3.0, "the test says so")
+            await left.stop(DEADLINE_S, "the test says so")
             while "it was asked to end, and has" not in await until_refused(left.describe):
                 pass
             async with watching_health(served, "left", "right") as health:
                 await health.until("left", NOT_SERVING)
                 await health.until("right", SERVING)
             assert (await right.describe()).name == "right"
-            await right.stop(3.0, "the test says so")
+            await right.stop(DEADLINE_S, "the test says so")
             assert await asyncio.to_thread(served.wait) == 0
 
     with serving(None, *BOTH) as served:

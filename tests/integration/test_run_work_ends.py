@@ -158,7 +158,7 @@ def test_a_run_that_does_not_let_go_is_left_by_force_with_71():
 def test_stop_ends_it_at_once_and_in_order():
     async def check(served):
         async with running(served) as (channel, follower):
-            await channel.stop(3.0, "the test is over")
+            await channel.stop(DEADLINE_S, "the test is over")
             await follower.to_the_end()
             assert follower.document["calls"]["run:1"]["statuses"][-1]["message"] == "the test is over"
             assert await exit_code(served) == 0

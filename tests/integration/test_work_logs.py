@@ -58,7 +58,7 @@ def test_a_reader_gets_the_last_words_and_then_the_end():
         async with serving(Printing()) as (_, _, channel):
             reader = asyncio.create_task(_read_to_the_end(channel))
             await texts_until(channel, "started")
-            await channel.stop(3.0, "for a test")
+            await channel.stop(DEADLINE_S, "for a test")
             assert (await reader)[-1] == "goodbye"
 
     asyncio.run(check())

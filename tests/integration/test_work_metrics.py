@@ -94,7 +94,7 @@ def test_what_runs_and_what_waits_is_told_while_it_does():
             await channel.run(f"{number}", f"run:{number}", (), {}, {})
         await until(lambda: served.numbers()['lightning_grpc_work_running{work="Waiting"}'] == 1)
         assert served.numbers()['lightning_grpc_work_runs_waiting{work="Waiting"}'] == 2
-        await channel.stop(3.0, "the test is over")
+        await channel.stop(DEADLINE_S, "the test is over")
         await channel.close()
         assert await asyncio.to_thread(served.process.wait, DEADLINE_S) == 0
 

@@ -261,7 +261,7 @@ def test_stop_sends_the_last_revision_and_ends_the_process():
                 follower.follow_until(lambda f: f.document["calls"]["run:1"]["statuses"][-1]["stage"] == "stopped")
             )
             await asyncio.sleep(0)  # the stream is opened first
-            await channel.stop(3.0, "the test is over")
+            await channel.stop(DEADLINE_S, "the test is over")
             await stopped
             assert follower.document["calls"]["run:1"]["statuses"][-1]["message"] == "the test is over"
             assert (await asyncio.wait_for(handle.exited, DEADLINE_S)).code == 0
