@@ -195,9 +195,9 @@ def test_what_a_work_prints_is_read(tmp_path):
 
 
 def test_stop_interrupts_the_run_and_ends_the_watch_and_the_process():
-    with serving(f"{SMALL}:Waiting") as served, L.WorkClient(served.address, timeout_s=2) as work:
+    with serving(f"{SMALL}:Waiting") as served, L.WorkClient(served.address) as work:
         execution = work.run()
-        changes = work.watch()
+        changes = work.watch(patience_s=1)  # so long is another process waited for when this one has ended
         while next(changes).state["vars"]["entered"] == 0:
             pass
         work.stop(reason="the test is over")
@@ -392,7 +392,7 @@ def against(directory, wrong, use):
         async with (
             asyncio.timeout(DEADLINE_S),
             scripted(directory, wrong) as address,
-            L.AsyncWorkClient(address, timeout_s=5) as work,
+            L.AsyncWorkClient(address, timeout_s=DEADLINE_S) as work,
         ):
             return await use(work)
 
