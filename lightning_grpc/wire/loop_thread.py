@@ -13,6 +13,8 @@ from concurrent.futures import CancelledError
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
 _END_S = 2.0
+_LOOK_S = 0.2
+"""So late is Ctrl-C noticed that comes right before a thread goes to sleep, which does not wake it."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,7 +58,8 @@ class _Order(Generic[T]):
 
     def result(self) -> T:
         """Wait until it is over, and return its result."""
-        self._over.acquire()
+        while not self._over.acquire(timeout=_LOOK_S):
+            pass
         assert self._task is not None
         if self._task.cancelled():
             raise CancelledError

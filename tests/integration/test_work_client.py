@@ -306,7 +306,7 @@ def test_a_client_says_in_a_forked_process_that_it_is_of_another_one(keeper):
 
 
 INTERRUPTED = """
-import signal, sys
+import signal, sys, threading
 import lightning_grpc as L
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may ignore it
 work = L.WorkClient(sys.argv[1])
@@ -314,11 +314,15 @@ execution = work.run()
 changes = work.watch()
 while next(changes).state["vars"]["entered"] == 0:
     pass
-print("ready", flush=True)
+if sys.argv[2] == "deaf":  # the system hands the signal to another thread, and does not wake this one
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    threading.Timer(0.5, lambda: print("ready", flush=True)).start()  # when it is asleep
+else:
+    print("ready", flush=True)
 if sys.argv[2] == "watch":
     for change in changes:
         pass
-elif sys.argv[2] == "wait":
+elif sys.argv[2] in ("wait", "deaf"):
     execution.wait()
 elif sys.argv[2] == "idle":
     work.wait()
@@ -331,7 +335,7 @@ def waiting():
         yield served
 
 
-@pytest.mark.parametrize("what", ["watch", "wait", "idle", "leave"])
+@pytest.mark.parametrize("what", ["watch", "wait", "deaf", "idle", "leave"])
 def test_ctrl_c_ends_what_waits_at_once_and_a_program_may_leave_it_open(waiting, what):
     command = [sys.executable, "-c", INTERRUPTED, waiting.address, what]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
@@ -345,7 +349,7 @@ def test_ctrl_c_ends_what_waits_at_once_and_a_program_may_leave_it_open(waiting,
     if what == "leave":
         assert (program.returncode, errors) == (0, "")
     else:
-        assert program.returncode == -signal.SIGINT
+        assert program.returncode == (130 if what == "deaf" else -signal.SIGINT)  # which a deaf thread does not end by
         assert errors.rstrip().endswith("KeyboardInterrupt")
 
 
