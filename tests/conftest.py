@@ -18,8 +18,6 @@ for variable in (
     os.environ.pop(variable, None)
 
 os.environ["LIGHTNING_GRPC_NO_SERVER"] = "1"  # many apps run side by side; those of the HTTP tests say otherwise
-for name in ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE"):  # a CI may set them, for its log
-    os.environ.pop(name, None)
 
 settings.register_profile(
     "repeatable",  # what `make check` runs: the same examples every time

@@ -272,7 +272,7 @@ def test_a_watch_that_is_left_early_is_closed():
 def test_a_flow_that_is_busy_too_long_is_told():
     with Served() as served, served.client() as app, served.client() as impatient:
         impatient._client._timeout_s = 1
-        served.root.hold()
+        served.root.hold(1)
         app.update("root.n", 1)
         until(served.root._entered.is_set, "the run hangs")
 

@@ -282,7 +282,7 @@ def test_a_flow_that_does_not_get_to_a_request_is_told_by_deadline_exceeded_with
         async with served.channel() as channel, stub(served) as (service, metadata):
             watching = channel.watch(0, 0)
             await anext(watching)
-            served.root.hold()
+            served.root.hold(1)
             await channel.update([Set(("vars", "n"), 1)], 0, 0, 10)
             until(served.root._entered.is_set, "the run hangs")
             reason = ""

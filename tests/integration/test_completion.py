@@ -75,7 +75,7 @@ def test_without_an_app_there_is_nothing_to_complete_and_nothing_to_be_told_of(t
 
 
 def test_an_app_that_does_not_answer_is_not_waited_for(served):
-    served.root.hold()
+    served.root.hold(1)
     try:
         with served.client() as client:
             client.update("root.n", 1)  # which has the Flow run, and be held up
