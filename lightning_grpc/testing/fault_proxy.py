@@ -18,6 +18,7 @@ Result = TypeVar("Result")
 
 DEADLINE_S = 10.0
 """How long anything that is asked of a proxy may take."""
+_ACCEPTING_TURNS = 8  # of the loop: connections that were just accepted have a task by then that can be ended
 
 
 class FaultProxy:
@@ -261,7 +262,8 @@ class FaultProxy:
             self._server.close()
         for relay in self._relays:
             relay.abort()
-        await asyncio.sleep(0)  # connections that were just accepted get their task
+        for _ in range(_ACCEPTING_TURNS):
+            await asyncio.sleep(0)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
