@@ -225,14 +225,17 @@ def test_a_broken_stream_is_resumed_with_nothing_lost_or_repeated(fault):
             if n % 10 == 0:
                 getattr(proxy, fault)()
                 watcher.until(lambda state, n=n: state["vars"]["n"] == n)
+        app.update("root.n", 41)
+        watcher.until(lambda state: state["vars"]["n"] == 41)  # the stream is there again, and sees the end
         app.stop()
         seen = watcher.finish().seen
+        assert watcher.error is None
         revisions = [change.revision for change in seen]
         if fault == "cut":
             assert revisions == list(range(revisions[0], revisions[-1] + 1))
         assert revisions == sorted(set(revisions))  # after bytes without a meaning, one change may sum up several
         assert all(same(each.state, served.states[each.revision]) for each in seen if each.revision in served.states)
-        assert seen[-1].state["vars"]["n"] == 40
+        assert seen[-1].state["vars"]["n"] == 41
         through.close()
 
 
