@@ -144,6 +144,11 @@ class WorkClient:
         """Where the Work answers."""
         return self._client.address
 
+    @property
+    def silent_s(self) -> float | None:
+        """How long ago the Work was heard, in seconds; see `AsyncWorkClient.silent_s`."""
+        return self._client.silent_s
+
     def describe(self) -> WorkServiceDescription:
         """Return who the Work is; see `AsyncWorkClient.describe`."""
         return self._run(self._client.describe)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 import pytest
 from scripted_work import meant, scripted
@@ -142,6 +143,20 @@ def test_a_watch_yields_every_revision_and_what_changed(keeper):
         )
         assert seen[-1].state == work.state
         assert first.state["vars"]["runs"] == runs - 7  # what was yielded stays as it was
+
+
+def test_a_client_knows_how_long_ago_it_heard_the_work_on_a_stream(keeper):
+    with L.WorkClient(keeper.address) as work:
+        work.describe()
+        assert work.silent_s is None
+        began_s = time.monotonic()
+        changes = work.watch()
+        next(changes)
+        first_s = work.silent_s
+        assert 0 <= first_s <= time.monotonic() - began_s
+        time.sleep(0.01)
+        changes.close()
+        assert work.silent_s > first_s
 
 
 def test_a_watch_that_has_shown_the_end_of_an_execution_can_be_left_for_it_is_over(keeper):
