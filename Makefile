@@ -13,9 +13,10 @@ PROTOS := $(wildcard protos/lightning_grpc/v1/*.proto)
 GENERATED := lightning_grpc/v1
 PIP_FLAGS := --quiet --disable-pip-version-check
 TESTS ?= tests
-# Files of tests are shared out to this many processes; if one of them dies, all end, instead of waiting for it.
+# Files of tests are shared out to this many processes, in their order: long ones come first, and the many short ones of
+# tests/unit last, so that all end together. If a process dies, all end, instead of waiting for it.
 PROCESSES ?= 2
-PYTEST := -m pytest -q -n $(PROCESSES) --dist loadfile --max-worker-restart 0
+PYTEST := -m pytest -q -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 .PHONY: help
 help: ## Print this help
