@@ -9,14 +9,17 @@ import lightning_grpc as L
 def listen(me, is_listening):
     """Print what the others say, from now on."""
     shown = None
-    with L.AppClient() as app:
-        for change in app.watch():
-            conversation = change.state["vars"]["conversation"]
-            for name, text in conversation[len(conversation) if shown is None else shown :]:
-                if name != me:
-                    print(f"{name}: {text}", flush=True)
-            shown = len(conversation)
-            is_listening.set()
+    try:
+        with L.AppClient() as app:
+            for change in app.watch():
+                conversation = change.state["vars"]["conversation"]
+                for name, text in conversation[len(conversation) if shown is None else shown :]:
+                    if name != me:
+                        print(f"{name}: {text}", flush=True)
+                shown = len(conversation)
+                is_listening.set()
+    finally:
+        is_listening.set()  # or will not be
 
 
 def talk(me):

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from lightning_grpc.dashboard.events import Event, KeyPressed, Noted, Quit, Resized, RunCommand, StopWork, Ticked, Wish
-from lightning_grpc.dashboard.model import NOTE_S, TABS, TAILS, Model, Note, Outcome, Prompt, Ui
+from lightning_grpc.dashboard.model import MAX_OUTCOME, NOTE_S, TABS, TAILS, Model, Note, Outcome, Prompt, Ui
 from lightning_grpc.dashboard.reduce import take_in
 from lightning_grpc.dashboard.rows import ValueRow, tab_rows, tree_rows
 
 Step = tuple[Model, tuple[Wish, ...]]
 
 _NOTHING: tuple[Wish, ...] = ()
+_WHERE = " (m shows where)"
 _TAB_KEYS = {
     "v": "state",
     "d": "deltas",
@@ -58,11 +59,18 @@ def step(model: Model, event: Event) -> Step:
 def _told(model: Model, event: Noted) -> Model:
     text = event.text
     if event.command:
-        outcome = Outcome(event.command, event.at_s, text, event.is_error)
+        model = _with(model, outcome=Outcome(event.command, event.at_s, _bounded(text), event.is_error))
         text, _, more = text.partition("\n")  # the rest is below the commands
-        text += " (m shows where)" if more else ""
-        model = _with(model, outcome=outcome)
+        if more:
+            room = max(20, model.width - len(_WHERE) - 4)
+            text = (text if len(text) <= room else f"{text[: room - 1]}…") + _WHERE
     return _with(model, note=Note(text, event.at_s, event.is_error, event.is_under_way))
+
+
+def _bounded(text: str) -> str:
+    """Return the begin of a text, and how much more there was."""
+    left_out = len(text) - MAX_OUTCOME
+    return text if left_out <= 0 else f"{text[:MAX_OUTCOME]} … {left_out:,} characters more"
 
 
 def _without_old_note(ui: Ui, now_s: float) -> Ui:

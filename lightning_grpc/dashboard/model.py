@@ -26,6 +26,8 @@ FLASH_S = 0.3
 """So long a value that has changed is shown at its brightest."""
 FADE_S = 1.6
 """So long after its change it is shown as changed."""
+MAX_OUTCOME = 20_000
+"""So many characters of what a command returned are kept."""
 NOTE_S = 6.0
 """So long a note stays."""
 

@@ -181,7 +181,8 @@ def _point(value: float) -> float | None:
 def _measured(data: Data, metrics: AppMetrics) -> Data:
     before = data.metrics
     span_s = metrics.at_s - before.at_s if before is not None else 0.0
-    if before is None or span_s <= 0 or metrics.runs < before.runs or metrics.revision < before.revision:
+    is_lost = data.connection.state == "lost"  # how fast things go on is not known
+    if before is None or is_lost or span_s <= 0 or metrics.runs < before.runs or metrics.revision < before.revision:
         before, span_s = None, 0.0
     figures = {
         name: _of_work(

@@ -29,6 +29,7 @@ from lightning_grpc.service.commands import CommandDescription
 
 T = TypeVar("T")
 _NAME_WIDTH = 20
+_SPARE_LINES = 8  # a list with something below it has a heading, and a line between them, if it has so many lines
 
 
 def deltas(model: Model, width: int, height: int) -> list[Row]:
@@ -119,11 +120,14 @@ def _call_detail(model: Model, call: tuple[Component, str, Any], width: int, hei
     return [steps, *_message_rows(message, width, height - 1)]
 
 
-def _message_rows(message: str, width: int, height: int) -> list[Row]:
-    """Return the lines of a traceback, or of any message; the end of it, which says most, if there is no room."""
+def _message_rows(message: str, width: int, height: int, *, from_end: bool = True) -> list[Row]:
+    """Return the lines of a traceback, or of any message; if there is no room, its end, or its begin."""
     text, room = traceback_rows(message, width - 2), max(0, height)
     if len(text) > room:
-        text = [[(f"… {len(text) - room + 1} lines more above", "dim")], *text[len(text) - room + 1 :]] if room else []
+        rest: list[Row] = [[(f"… {len(text) - room + 1} lines more{' above' if from_end else ''}", "dim")]]
+        rest = rest if room > 1 else []
+        kept = room - len(rest)
+        text = [*rest, *text[len(text) - kept :]] if from_end else [*text[:kept], *rest]
     return [[("  ", ""), *row] for row in text]
 
 
@@ -199,14 +203,20 @@ def _schedule_row(model: Model, each: ScheduleFiring) -> Row:
 def commands(model: Model, width: int, height: int) -> list[Row]:
     """Return the commands, and under them how the latest one went: what it returned, or its traceback."""
     rows, outcome = command_rows(model.shown, model.ui), model.ui.outcome
-    if not rows:
-        return _nothing(model, "commands", "no Flow offers a command")
     heading: Row = [(f"  {pad('command', 24)}{pad('Flow', _NAME_WIDTH)}takes", "dim")]
-    if outcome is None:
-        return [heading, *_list(model, "commands", rows, height - 1, width, _command_row)]
-    upper = max(2, min(len(rows), height // 3))
-    drawn = _list(model, "commands", rows, upper, width, _command_row)
-    return [heading, *drawn, [], *_outcome(model, outcome, width, height - len(drawn) - 2)]
+    is_tight = outcome is not None and height < _SPARE_LINES
+    above: list[Row] = [] if is_tight else [heading]
+    between: list[Row] = [] if is_tight else [[]]
+    upper, lower = height - len(above), 0
+    if outcome is not None:
+        needed = len(between) + 1 + len(traceback_rows(outcome.text, width - 2))
+        upper = min(len(rows), max(1, height // 3, upper - needed))
+        lower = height - len(above) - max(1, upper) - len(between)
+    if rows:
+        drawn = [*above, *_list(model, "commands", rows, upper, width, _command_row)]
+    else:
+        drawn = _nothing(model, "commands", "no Flow offers a command")
+    return drawn if outcome is None else [*drawn, *between, *_outcome(model, outcome, width, lower)]
 
 
 def _outcome(model: Model, outcome: Outcome, width: int, height: int) -> list[Row]:
@@ -216,7 +226,7 @@ def _outcome(model: Model, outcome: Outcome, width: int, height: int) -> list[Ro
         (f" {glyph} ", style),
         (clean(outcome.command), "bold"),
     ]
-    return [asked, *_message_rows(outcome.text, width, height - 1)]
+    return [asked, *_message_rows(outcome.text, width, height - 1, from_end=outcome.is_error)]
 
 
 def _command_row(_: Model, each: CommandDescription) -> Row:

@@ -308,7 +308,7 @@ def _read_works(directory: str) -> WorksEntry | None:
     try:
         with open(os.path.join(directory, _WORKS), encoding="utf-8") as file:
             fields = json.load(file)
-        return WorksEntry(**{**fields, "names": tuple(fields["names"]), "directory": directory})
+        return WorksEntry(**{"epoch": 0, **fields, "names": tuple(fields["names"]), "directory": directory})
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

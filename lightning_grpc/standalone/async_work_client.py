@@ -141,7 +141,7 @@ class AsyncWorkClient:
 
     @property
     def silent_s(self) -> float | None:
-        """How long ago the Work was heard on a stream of its state, in seconds; None if it never was."""
+        """How long ago this client last read something from a stream of the state, in seconds; None if it never did."""
         return self._following.silent_s
 
     async def describe(self) -> WorkServiceDescription:

@@ -17,7 +17,14 @@ from served_apps import DEADLINE_S, Board, Served, app_process, entry_of, until
 
 import lightning_grpc as L
 from lightning_grpc.errors import ConfigurationError
-from lightning_grpc.service.registry import Registration, prepare_directory, running_apps, runtime_directory
+from lightning_grpc.service.registry import (
+    Registration,
+    WorksRegistration,
+    prepare_directory,
+    running_apps,
+    running_works,
+    runtime_directory,
+)
 
 
 @pytest.fixture
@@ -245,3 +252,15 @@ def test_the_command_refuses_to_listen_elsewhere(tmp_path):
     refused = command("run", "app", "app.py", "--listen", "0.0.0.0:80")
     assert refused.returncode == 2
     assert "not on loopback" in refused.stderr
+
+
+def test_an_entry_of_works_of_a_version_that_knew_less_is_read_all_the_same(own_directory):
+    registration = WorksRegistration(["w"], "127.0.0.1:1", 5.0, 7)
+    file = Path(registration.directory, "works.json")
+    fields = json.loads(file.read_text())
+    assert fields.pop("epoch") == 7
+    file.write_text(json.dumps(fields))
+    (entry,) = running_works()
+    assert (entry.names, entry.address, entry.epoch) == (("w",), "127.0.0.1:1", 0)
+    registration.remove()
+    assert running_works() == []

@@ -112,6 +112,15 @@ def test_a_lost_connection_counts_from_its_first_failure_and_ends_with_the_next_
     assert scene.tell(ConnectionMade(NOW_S + 5)).model.data.connection.state == "live"
 
 
+def test_how_fast_things_go_on_is_not_known_while_the_connection_is_lost():
+    scene = Scene().measure(NOW_S).tell(ConnectionLost(NOW_S + 1, "gone"))
+    data = scene.measure(NOW_S + 2).measure(NOW_S + 3).model.data  # as of a Work by itself, which others tell of too
+    assert (data.total.rate, data.figures["root.bad"].rate) == (None, None)
+    assert data.total.memory_bytes
+    scene.tell(ConnectionMade(NOW_S + 4))
+    assert scene.measure(NOW_S + 5).model.data.total.rate == 0
+
+
 def test_after_the_end_nothing_is_lost_any_more():
     scene = Scene().tell(Ended(NOW_S, "over"), ConnectionLost(NOW_S, "gone"))
     assert scene.model.data.connection.state == "ended"

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import NOW_S, SIZES, TRACEBACK, Scene, document, work
 
-from lightning_grpc.dashboard.events import ConnectionLost, Ended, Noted, Ticked
+from lightning_grpc.dashboard.events import CommandsListed, ConnectionLost, Ended, Noted, Ticked
 from lightning_grpc.dashboard.model import TABS
+from lightning_grpc.service.commands import CommandDescription
 from lightning_grpc.state.delta import Set
 
 all_sizes = pytest.mark.parametrize(("width", "height"), SIZES)
@@ -273,6 +274,38 @@ def test_how_the_latest_command_went_stands_below_the_commands():
     assert "✓ pause" in scene.text
     assert "xend " in scene.text, "a long result is there as a whole"
     assert "ZeroDivisionError" not in scene.text
+
+
+@pytest.mark.parametrize("height", range(14, 30))
+def test_how_a_command_failed_is_seen_at_every_height(height):
+    scene = full(80, height).press("m")
+    scene.tell(Noted(NOW_S, f"the command greet failed with X: y\n{TRACEBACK}", is_error=True, command="greet name=a"))
+    assert "✗ greet name=a" in scene.text
+    assert "ZeroDivisionError: division" in scene.text
+    assert len(scene.lines) == height
+
+
+def test_an_outcome_leaves_the_commands_what_room_it_does_not_need_and_is_there_if_none_fits_the_filter():
+    scene = (
+        full(80, 30)
+        .press("m", "z")
+        .tell(CommandsListed(NOW_S, tuple(CommandDescription(f"c{number}", "", "root") for number in range(20))))
+    )
+    scene.tell(Noted(NOW_S, "c0 is done", command="c0"))
+    assert sum("root" in line for line in scene.lines) >= 18
+    assert "c0 is done" in scene.press("/").type("nosuch").press("enter").text
+
+
+def test_of_a_very_long_result_the_begin_is_shown_and_the_rest_is_not_kept():
+    scene = full().press("m").tell(Noted(NOW_S, "pause is done: begin" + "x" * 5_000_000, command="pause"))
+    assert "pause is done: begin" in scene.text
+    assert "lines more" in scene.text
+    assert len(scene.model.ui.outcome.text) < 30_000
+
+
+def test_where_the_traceback_is_is_told_on_a_narrow_screen_too():
+    failed = Noted(NOW_S, f"the command greet failed with {'X' * 200}\nTraceback", is_error=True, command="greet")
+    assert "… (m shows where)" in full(60, 20).tell(failed).lines[-1]
 
 
 def test_what_is_under_way_leaves_the_outcome_of_the_command_before():
