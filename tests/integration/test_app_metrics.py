@@ -54,13 +54,15 @@ def test_the_metrics_tell_of_runs_causes_works_and_what_the_processes_use():
 def test_the_number_of_runs_and_the_newest_of_them_are_those_of_one_moment(monkeypatch):
     latest = FlowRuns.latest
 
-    def latest_and_one_more(runs):
-        runs.add(0.0, 0.0, (), suspended=False)  # one that is over while the app is asked
-        return latest(runs)
+    def latest_among_others(runs):
+        runs.add(0.0, 0.0, (), suspended=False)  # some that are over while the app is asked
+        told = latest(runs)
+        runs.add(0.0, 0.0, (), suspended=False)
+        return told
 
     with Served() as served:
         until(lambda: served.app.metrics.runs, "the root has run")
-        monkeypatch.setattr(FlowRuns, "latest", latest_and_one_more)
+        monkeypatch.setattr(FlowRuns, "latest", latest_among_others)
         told = served.app.metrics
         monkeypatch.undo()
         assert told.latest_runs[-1].number == told.runs
